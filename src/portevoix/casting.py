@@ -1,0 +1,89 @@
+"""Who speaks: the voice of each level for a request, and the order in which they are asked."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from portevoix.errors import EngineNotFound, LanguageNotSupported, VoiceNotFound
+from portevoix.level import Level
+from portevoix.speech import Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Pair a level with the voice it would use."""
+
+    level: Level
+    voice: Voice
+
+
+def find_level(levels: Sequence[Level], name: str) -> Level:
+    """Return the level called `name`.
+
+    Raises:
+        EngineNotFound: there is none; names those that are.
+    """
+    for level in levels:
+        if level.name == name:
+            return level
+    known = [level.name for level in levels]
+    raise EngineNotFound(f"engine {name!r} is not known", f"there are {', '.join(known)}", _did_you_mean(name, known),
+                         param="engine")  # fmt: skip
+
+
+def find_voice(levels: Sequence[Level], wanted: str) -> Voice:
+    """Return the voice that `wanted` names: `name` or `engine:name`, of the first level that has it.
+
+    Raises:
+        VoiceNotFound: no level knows it; suggests the nearest names.
+    """
+    engine, _, name = wanted.rpartition(":")
+    voices = [voice for level in levels if engine in ("", level.name) for voice in level.engine.voices()]
+    matching = [voice for voice in voices if voice.name == name]
+    if matching:
+        return min(matching, key=lambda voice: not voice.is_installed)
+    known = sorted({voice.name for voice in voices})
+    raise VoiceNotFound(f"voice {wanted[:80]!r} is not known", f"there are {_some(known)}",
+                        _did_you_mean(name, known) or "Run `portevoix voices`.", param="voice")  # fmt: skip
+
+
+def default_voice(levels: Sequence[Level], language: str) -> Voice:
+    """Return the voice of the first level that speaks `language`.
+
+    Raises:
+        LanguageNotSupported: none does.
+    """
+    for level in levels:
+        if (voice := level.voice_for(language)) is not None and voice.language:
+            return voice
+    families = sorted({voice.family for level in levels for voice in level.engine.voices() if voice.family})
+    raise LanguageNotSupported(f"language {language[:40]!r} is not spoken here", f"there are {_some(families)}",
+                               "Run `portevoix voices`.", param="language")  # fmt: skip
+
+
+def cast(levels: Iterable[Level], wish: Voice, language: str) -> tuple[Candidate, ...]:
+    """Return who may speak, in order: those who have the wished voice, then the others in their own voices.
+
+    Levels are taken in the order given; one without a voice for the language is left out.
+    """
+    owners, others = [], []
+    for level in levels:
+        own = next((voice for voice in level.engine.voices() if voice.name == wish.name), None)
+        if own is not None:
+            owners.append(Candidate(level, own))
+        elif (voice := level.voice_for(language)) is not None:
+            others.append(Candidate(level, voice))
+    return (*owners, *others)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = 24
+    tail = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return (", ".join(names[:shown]) or "none") + tail
+
+
+def _did_you_mean(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name[:80], known, 3, 0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else ""

@@ -1,0 +1,290 @@
+"""The chain: ask the best level, race the next when it is late, go on with the next when it breaks.
+
+The chain is itself an engine: a sentence goes in, audio comes out, and who spoke stands on each chunk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from portevoix.audio import AudioChunk
+from portevoix.casting import Candidate, cast
+from portevoix.clock import Clock, system_clock
+from portevoix.dsp.loudness import is_audible
+from portevoix.errors import ChainExhausted, EngineError, EngineSilent, EngineTimeout, StreamInterrupted
+from portevoix.events import Attempted, Hook, ignore
+from portevoix.level import Level
+from portevoix.resume import unsaid_from
+from portevoix.speech import Attempt, Outcome, Utterance, WordMark
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """Keep the record of one request while it is spoken.
+
+    Attributes:
+        request_id: name of the request.
+        sentence: index of the sentence that is being spoken.
+        attempts: what each engine did, in order.
+        fallen: engines that failed in this request; they are asked last from then on.
+        reads_cache: sentences may come from the cache.
+        hook: told each attempt.
+        reasons: errors of the sentence that is being spoken, by engine.
+    """
+
+    request_id: str = ""
+    sentence: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    fallen: set[str] = field(default_factory=set)
+    reads_cache: bool = True
+    hook: Hook = ignore
+    reasons: list[tuple[str, EngineError]] = field(default_factory=list)
+
+    def end_sentence(self) -> None:
+        """Go on to the next sentence."""
+        self.sentence += 1
+        self.reasons.clear()
+
+    def note(self, candidate: Candidate, outcome: Outcome, error: EngineError | None = None, **facts: object) -> None:
+        """Record what became of an attempt, and tell it."""
+        if error is not None:
+            facts |= {"code": error.code, "why": str(error)}
+            self.reasons.append((candidate.level.name, error))
+        if outcome in ("failed", "late", "cut"):
+            self.fallen.add(candidate.level.name)
+        attempt = Attempt(self.sentence, candidate.level.name, candidate.voice.name, outcome, **facts)  # type: ignore[arg-type]
+        self.attempts.append(attempt)
+        self.hook(Attempted(self.request_id, attempt))
+
+
+@dataclass(slots=True, eq=False)
+class _Entrant:
+    """One level in the race for the first audible frame."""
+
+    candidate: Candidate
+    chunks: AsyncGenerator[AudioChunk, None]
+    lead: asyncio.Task[list[AudioChunk]]
+    began: float
+    due: float
+    first_audio_seconds: float = 0.0
+    is_late: bool = False
+
+
+class Chain:
+    """Speak each sentence with the best level that can."""
+
+    def __init__(self, levels: Sequence[Level], *, clock: Clock = system_clock) -> None:
+        """Ask `levels` in order of their priority; the caller owns and closes them."""
+        self.levels = tuple(sorted(levels, key=lambda level: level.settings.priority))
+        self._clock = clock
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def only(self, *names: str) -> Chain:
+        """Return a chain of the named levels alone."""
+        return Chain([level for level in self.levels if level.name in names], clock=self._clock)
+
+    async def stream(self, utterance: Utterance, run: Run | None = None) -> AsyncGenerator[AudioChunk, None]:
+        """Speak one sentence; each of its words is passed on once, whoever speaks it.
+
+        Raises:
+            ChainExhausted: nobody could begin.
+            StreamInterrupted: somebody began, broke, and nobody could go on.
+        """
+        run = run or Run(utterance.request_id)
+        waiting = self._candidates(utterance, run)
+        passage = _Passage(utterance)
+        while passage.is_open:
+            try:
+                async with aclosing(self._passage(passage, waiting, run)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            except ChainExhausted as error:
+                if passage.before_seconds > 0:
+                    raise StreamInterrupted("speech broke off", error.why, error.hint) from error
+                raise
+            passage = passage.following()
+
+    def _candidates(self, utterance: Utterance, run: Run) -> list[Candidate]:
+        """Return who may speak, in order: the sound ones, those that fell in this request, and silence last."""
+        candidates = cast(self.levels, utterance.voice, utterance.language)
+        return sorted(candidates, key=lambda one: (one.level.engine.is_silent, one.level.name in run.fallen))
+
+    async def _passage(
+        self, passage: _Passage, waiting: list[Candidate], run: Run
+    ) -> AsyncGenerator[AudioChunk, None]:
+        """Let one level speak from where the passage begins, to the end or until it breaks."""
+        began = self._clock()
+        if (replayed := self._recall(passage.utterance, waiting, run)) is not None:
+            run.note(replayed[0], "spoke", is_cached=True, first_audio_seconds=self._clock() - began,
+                     audio_seconds=sum(chunk.seconds for chunk in replayed[1]))  # fmt: skip
+            for chunk in replayed[1]:
+                yield passage.heard(chunk)
+            return
+        winner = await self._first_to_speak(passage.utterance, waiting, run)
+        async with aclosing(winner.chunks) as rest:
+            try:
+                for chunk in winner.lead.result():
+                    yield passage.heard(chunk)
+                async for chunk in rest:
+                    yield passage.heard(chunk)
+            except EngineError as error:
+                passage.break_off()
+                run.note(winner.candidate, "cut", error, **passage.facts(winner))
+                return
+        run.note(winner.candidate, "spoke", **passage.facts(winner))
+
+    def _recall(
+        self, utterance: Utterance, waiting: list[Candidate], run: Run
+    ) -> tuple[Candidate, list[AudioChunk]] | None:
+        """Return the sentence from memory, when the first level that could speak has it; skips those that cannot."""
+        while waiting:
+            candidate = waiting[0]
+            asked = replace(utterance, voice=candidate.voice)
+            if run.reads_cache and (recording := candidate.level.recall(asked)) is not None:
+                return candidate, candidate.level.replay(recording, asked)
+            if (refusal := candidate.level.refusal(candidate.voice)) is None:
+                return None
+            run.note(waiting.pop(0), "skipped", refusal)
+        return None
+
+    async def _first_to_speak(self, utterance: Utterance, waiting: list[Candidate], run: Run) -> _Entrant:
+        """Ask level after level, the next one as soon as the last is late or has failed; the first audible one wins.
+
+        Takes those it asks from `waiting`; whoever was asked and did not win is stopped before this returns.
+
+        Raises:
+            ChainExhausted: everybody failed.
+        """
+        racing: list[_Entrant] = []
+        winner = None
+        try:
+            while winner is None:
+                if waiting and (not racing or racing[-1].is_late):
+                    racing.append(self._enter(waiting.pop(0), utterance, run))
+                if not racing:
+                    raise ChainExhausted(tuple(run.reasons))
+                await self._wait(racing, may_give_up=bool(waiting))
+                winner = self._judge(racing, run)
+        finally:
+            self._dismiss([entrant for entrant in racing if entrant is not winner], run)
+        return winner
+
+    def _enter(self, candidate: Candidate, utterance: Utterance, run: Run) -> _Entrant:
+        asked = replace(utterance, voice=candidate.voice, speaker=_speaker(utterance, candidate))
+        chunks = candidate.level.stream(asked, reads_cache=run.reads_cache)
+        name = f"first audio of {candidate.level.name}"
+        began = self._clock()
+        lead = asyncio.create_task(_until_audible(chunks, candidate), name=name)
+        return _Entrant(candidate, chunks, lead, began, began + candidate.level.budget_seconds(asked))
+
+    async def _wait(self, racing: list[_Entrant], *, may_give_up: bool) -> None:
+        """Wait until somebody speaks or fails, or the latest entrant has used up its budget."""
+        latest = racing[-1]
+        timeout = max(0.0, latest.due - self._clock()) if may_give_up else None
+        leads = [entrant.lead for entrant in racing]
+        done, _ = await asyncio.wait(leads, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        now = self._clock()
+        for entrant in racing:
+            if entrant.lead in done:
+                entrant.first_audio_seconds = now - entrant.began
+        latest.is_late = not done
+
+    def _judge(self, racing: list[_Entrant], run: Run) -> _Entrant | None:
+        """Return the best entrant that speaks; drop those that failed."""
+        for entrant in [one for one in racing if one.lead.done()]:
+            error = entrant.lead.exception()
+            if error is None:
+                return entrant
+            if not isinstance(error, EngineError):
+                raise error
+            racing.remove(entrant)
+            run.note(entrant.candidate, "failed", error)
+        return None
+
+    def _dismiss(self, losers: list[_Entrant], run: Run) -> None:
+        """Stop those that did not win, without making anybody wait for it."""
+        for loser in losers:
+            loser.lead.cancel()
+            leaving = asyncio.create_task(_leave(loser), name=f"stop {loser.candidate.level.name}")
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            if loser.is_late:
+                late = EngineTimeout(f"{loser.candidate.level.name} was late", "another engine spoke first")
+                run.note(loser.candidate, "late", late)
+
+    async def settle(self) -> None:
+        """Wait until everybody who was stopped is gone."""
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+
+class _Passage:
+    """Follow what one level says of a sentence, from where the level before it broke off."""
+
+    def __init__(self, utterance: Utterance, before_characters: int = 0, before_seconds: float = 0.0) -> None:
+        self.utterance = utterance
+        self.before_seconds = before_seconds
+        self._before_characters = before_characters
+        self._marks: list[WordMark] = []
+        self._seconds = 0.0
+        self._unsaid = len(utterance.text)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything left to say."""
+        return bool(self.utterance.text.strip())
+
+    def heard(self, chunk: AudioChunk) -> AudioChunk:
+        """Count a chunk, and return it with its marks counted from the sentence's beginning."""
+        self._marks.extend(chunk.marks)
+        self._seconds += chunk.seconds
+        if not chunk.marks or not self.before_seconds:
+            return chunk
+        return replace(
+            chunk, marks=tuple(mark.moved(self._before_characters, self.before_seconds) for mark in chunk.marks)
+        )
+
+    def break_off(self) -> None:
+        """Find where the next level has to go on."""
+        self._unsaid = unsaid_from(self.utterance.text, self._marks, self._seconds, self.utterance.speed)
+
+    def following(self) -> _Passage:
+        """Return the passage of what is left to say."""
+        return _Passage(
+            self.utterance.rest(self._unsaid), self._before_characters + self._unsaid,
+            self.before_seconds + self._seconds,
+        )  # fmt: skip
+
+    def facts(self, winner: _Entrant) -> dict[str, object]:
+        """Return what is worth recording of the winner's work."""
+        source = winner.lead.result()[0].source
+        return {
+            "first_audio_seconds": winner.first_audio_seconds,
+            "audio_seconds": self._seconds,
+            "is_cached": bool(source and source.is_cached),
+        }
+
+
+async def _leave(loser: _Entrant) -> None:
+    await asyncio.gather(loser.lead, return_exceptions=True)
+    await loser.chunks.aclose()
+
+
+async def _until_audible(chunks: AsyncGenerator[AudioChunk, None], candidate: Candidate) -> list[AudioChunk]:
+    """Return the chunks up to the first audible one."""
+    lead = []
+    async for chunk in chunks:
+        lead.append(chunk)
+        if candidate.level.engine.is_silent or is_audible(chunk.samples):
+            return lead
+    raise EngineSilent(f"{candidate.level.name} ended without an audible frame")
+
+
+def _speaker(utterance: Utterance, candidate: Candidate) -> str | int | None:
+    """Return the speaker that was asked for, where the voice is the one it belongs to."""
+    return utterance.speaker if candidate.voice.name == utterance.voice.name else None

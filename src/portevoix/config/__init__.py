@@ -1,0 +1,42 @@
+"""The configuration: a YAML file and the environment become frozen settings, or a list of everything that is wrong.
+
+```python
+settings = load(None, os.environ, installed_engines()).or_raise().settings
+```
+"""
+
+from __future__ import annotations
+
+from portevoix.config.loading import Loaded, find_file, load
+from portevoix.config.problem import Origin, Problem
+from portevoix.config.rows import Row, rows
+from portevoix.config.settings import (
+    AdvancedSettings,
+    BackendSettings,
+    CacheSettings,
+    CircuitBreakerSettings,
+    FeatureFlags,
+    MonitoringSettings,
+    ServerSettings,
+    Settings,
+    VoiceChoice,
+)
+
+__all__ = [
+    "AdvancedSettings",
+    "BackendSettings",
+    "CacheSettings",
+    "CircuitBreakerSettings",
+    "FeatureFlags",
+    "Loaded",
+    "MonitoringSettings",
+    "Origin",
+    "Problem",
+    "Row",
+    "ServerSettings",
+    "Settings",
+    "VoiceChoice",
+    "find_file",
+    "load",
+    "rows",
+]

@@ -1,0 +1,305 @@
+"""Level 1: Piper voices in this process, on a GPU where there is one, streamed inside the sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from portevoix.audio import AudioChunk
+from portevoix.engine import Delivery, EngineState, Phase, Surroundings
+from portevoix.errors import EngineError, EngineUnavailable, InvalidParameter, ModelError
+from portevoix.models.piper_voices import VoiceShelf, voice_name
+from portevoix.speech import Utterance, Voice, WordMark, language_family
+from portevoix.system.gpus import find_gpus, pick_gpu
+from portevoix.text.phonemes import Phonemizer, PhonemeSentence, SpokenWord
+
+if TYPE_CHECKING:
+    from portevoix.vits.scheduler import Scheduler
+    from portevoix.vits.sessions import Device
+    from portevoix.vits.voice import VitsVoice
+
+logger = logging.getLogger(__name__)
+
+LOADED_VOICES = 4
+PRELOADED_LANGUAGES = ("fr", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be configured under `backends.piper_native`."""
+
+    model_path: str | None = field(default=None, metadata={"help": "a Piper model to prefer over those in the folders"})
+    model_config_path: str | None = field(
+        default=None, metadata={"help": "its configuration, where it is not beside it"}
+    )
+    speaker_id: int | None = field(
+        default=None, metadata={"help": "speaker of a multi-speaker voice, by number", "minimum": 0}
+    )
+    device: str = field(
+        default="auto", metadata={"help": "`auto`, `cpu`, `cuda` or `cuda:N`; a GPU that is not there falls through"}
+    )
+    device_name: str | None = field(
+        default=None, metadata={"help": "a part of the name that the GPU must have, as `RTX 3090`"}
+    )
+    noise_scale: float | None = field(
+        default=None, metadata={"help": "how much the sound varies; the voice's own", "minimum": 0, "maximum": 2}
+    )
+    noise_w_scale: float | None = field(
+        default=None, metadata={"help": "how much the rhythm varies; the voice's own", "minimum": 0, "maximum": 2}
+    )
+    length_scale: float | None = field(
+        default=None, metadata={"help": "slower above 1; the voice's own", "minimum": 0.1, "maximum": 10}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """One voice in memory."""
+
+    network: VitsVoice
+    phonemizer: Phonemizer
+    name: str
+
+
+class PiperNative:
+    """Speak with Piper voices through onnxruntime."""
+
+    name: ClassVar[str] = "piper_native"
+    summary: ClassVar[str] = "Piper neural voices in process: sound begins after a few frames"
+    Options: ClassVar[type[Any]] = Options
+    priority: ClassVar[int] = 10
+    target_latency_ms: ClassVar[float] = 120.0
+    delivery: ClassVar[Delivery] = Delivery.FRAMES
+    is_silent: ClassVar[bool] = False
+
+    def __init__(self, options: Options, surroundings: Surroundings) -> None:
+        """Remember where voices are; load nothing."""
+        self._options = options
+        self._surroundings = surroundings
+        self._model = Path(options.model_path) if options.model_path else None
+        config = Path(options.model_config_path) if options.model_config_path else None
+        self._shelf = VoiceShelf(surroundings.voice_folders, self._model, config, surroundings.clock)
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._broken: dict[str, EngineError] = {}
+        self._loading: dict[str, asyncio.Task[_Loaded]] = {}
+        self._scheduler: Scheduler | None = None
+        self._device: Device | None = None
+
+    def state(self) -> EngineState:
+        """Return whether a voice is loaded, or could be."""
+        if self._loaded:
+            return EngineState(Phase.READY, self._remark(), device=str(self._device))
+        if self._loading:
+            return EngineState(Phase.LOADING, "a voice is loading")
+        error = self._reason()
+        if error is not None:
+            return EngineState(Phase.UNAVAILABLE, str(error), error.hint, error.code)
+        return EngineState(Phase.IDLE)
+
+    def voices(self) -> tuple[Voice, ...]:
+        """Return the voices on disk and those known by name; one that broke while loading counts as not installed."""
+        return tuple(self._as_it_is(voice) for voice in self._shelf.voices(self.name))
+
+    async def load(self) -> None:
+        """Load the best voice of the usual languages; one that loads is enough.
+
+        Raises:
+            EngineUnavailable: the device that was asked for is not there.
+            ModelError: there is no voice, or none that works.
+        """
+        for name in self._preferred():
+            try:
+                await self._voice(name)
+            except ModelError as error:
+                logger.warning("voice.broken", extra={"voice": name, "code": error.code, "why": str(error)})
+        if not self._loaded:
+            raise self._reason() or EngineUnavailable("no voice is loaded")
+
+    async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+        """Speak one sentence, from its first frames on."""
+        loaded = await self._voice(utterance.voice.name)
+        sentences = loaded.phonemizer.sentences(utterance.text)
+        words = loaded.phonemizer.words(utterance.text, sentences)
+        offset_seconds = 0.0
+        for index, sentence in enumerate(sentences):
+            spoken = [word for word in words if word.sentence == index]
+            seconds = 0.0
+            async with aclosing(self._sentence(loaded, sentence, utterance, spoken, offset_seconds)) as chunks:
+                async for chunk in chunks:
+                    seconds += chunk.seconds
+                    yield chunk
+            offset_seconds += seconds
+
+    async def aclose(self) -> None:
+        """Forget all voices and end the worker threads."""
+        for task in self._loading.values():
+            task.cancel()
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
+        for loaded in self._loaded.values():
+            loaded.network.close()
+        self._loaded.clear()
+        if self._scheduler is not None:
+            self._scheduler.close()
+            self._scheduler = None
+
+    async def _sentence(
+        self, loaded: _Loaded, sentence: PhonemeSentence, utterance: Utterance, words: list[SpokenWord],
+        offset_seconds: float,
+    ) -> AsyncGenerator[AudioChunk, None]:  # fmt: skip
+        rate = loaded.network.sample_rate
+        async with aclosing(self._pieces(loaded, sentence, utterance)) as pieces:
+            async for piece in pieces:
+                marks = _marks(words, piece.durations, rate, offset_seconds) if piece.durations is not None else ()
+                yield AudioChunk(piece.samples, rate, marks)
+
+    def _pieces(self, loaded: _Loaded, sentence: PhonemeSentence, utterance: Utterance) -> AsyncGenerator[Any, None]:
+        options, defaults = self._options, loaded.phonemizer.defaults
+        length_scale = _first(options.length_scale, defaults.length_scale) / utterance.speed
+        return loaded.network.stream(
+            sentence.ids,
+            speaker=self._speaker(loaded, utterance.speaker),
+            length_scale=length_scale,
+            noise_scale=_first(options.noise_scale, defaults.noise_scale),
+            noise_w_scale=_first(options.noise_w_scale, defaults.noise_w_scale),
+            seed=utterance.seed,
+            slack_seconds=utterance.slack_seconds,
+        )
+
+    def _speaker(self, loaded: _Loaded, wanted: str | int | None) -> int | None:
+        if wanted is None:
+            return self._options.speaker_id
+        speakers = loaded.network.speakers
+        if isinstance(wanted, str) and not wanted.isdigit():
+            if wanted not in speakers:
+                raise InvalidParameter(f"{loaded.name} has no speaker {wanted[:60]!r}",
+                                       f"it has {', '.join(list(speakers)[:20]) or 'one only'}", param="speaker")  # fmt: skip
+            return speakers[wanted]
+        return int(wanted)
+
+    async def _voice(self, name: str) -> _Loaded:
+        """Return a voice, loading it when it is not there; several who ask wait for one loading.
+
+        Raises:
+            ModelError: it is not there or broken; a broken one is not tried again before its files change.
+            EngineUnavailable: the device is not there.
+        """
+        if (loaded := self._loaded.get(name)) is not None:
+            self._loaded.move_to_end(name)
+            return loaded
+        if (error := self._broken.get(self._broken_key(name))) is not None:
+            raise error
+        if name not in self._loading:
+            self._loading[name] = asyncio.create_task(self._load_voice(name), name=f"load {name}")
+        return await asyncio.shield(self._loading[name])
+
+    async def _load_voice(self, name: str) -> _Loaded:
+        try:
+            loaded = await asyncio.to_thread(self._open, name)
+        except EngineError as error:
+            self._broken[self._broken_key(name)] = error
+            raise
+        finally:
+            del self._loading[name]
+        self._loaded[name] = loaded
+        while len(self._loaded) > LOADED_VOICES:
+            _, oldest = self._loaded.popitem(last=False)
+            oldest.network.close()
+        logger.info("voice.loaded", extra={"voice": name, "device": str(self._device)})
+        return loaded
+
+    def _open(self, name: str) -> _Loaded:
+        from portevoix.vits.scheduler import Scheduler
+        from portevoix.vits.voice import VitsVoice
+
+        file = self._shelf.file(name)
+        phonemizer = Phonemizer(file.config)
+        self._device = self._device or self._pick_device()
+        self._scheduler = self._scheduler or Scheduler()
+        parts_folder = self._surroundings.cache_folder / "parts"
+        network = VitsVoice.load(
+            file.model, file.config, scheduler=self._scheduler, device=self._device, parts_folder=parts_folder
+        )
+        phonemizer.sentences("a")
+        return _Loaded(network, phonemizer, name)
+
+    def _pick_device(self) -> Device:
+        from portevoix.vits.sessions import CPU, Device
+
+        wanted = self._options.device.strip().lower()
+        if wanted == "cpu":
+            return CPU
+        gpus = find_gpus()
+        if wanted == "auto":
+            if not gpus or not _has_cuda():
+                return CPU
+            wanted = "cuda"
+        gpu = pick_gpu(gpus, wanted, self._options.device_name)
+        limit = int(gpu.memory_bytes * self._surroundings.gpu_memory_fraction)
+        return Device("cuda", gpu.index, limit)
+
+    def _preferred(self) -> list[str]:
+        """Return the voices to load at once: the chosen one, then the best of the usual languages."""
+        installed = [voice for voice in self.voices() if voice.is_installed]
+        chosen = [voice.name for voice in installed if self._model and voice.name == voice_name(self._model)]
+        default = language_family(self._surroundings.default_language)
+        families = [default, *(family for family in PRELOADED_LANGUAGES if family != default)]
+        best = [next((one.name for one in installed if one.family == family), None) for family in families]
+        names = dict.fromkeys([*chosen, *(name for name in best if name)])
+        return list(names) or [voice.name for voice in installed[:1]]
+
+    def _reason(self) -> EngineError | None:
+        """Return why no voice can be loaded, or None when one can."""
+        if any(voice.is_installed for voice in self.voices()):
+            return None
+        if self._broken:
+            return next(iter(self._broken.values()))
+        wanted = voice_name(self._model) if self._model else self._shelf.voices(self.name)[0].name
+        try:
+            self._shelf.file(wanted)
+        except EngineError as error:
+            return error
+        return None
+
+    def _as_it_is(self, voice: Voice) -> Voice:
+        error = self._broken.get(self._broken_key(voice.name)) if voice.is_installed else None
+        return replace(voice, is_installed=False, why_not=f"{error}. {error.hint}") if error else voice
+
+    def _broken_key(self, name: str) -> str:
+        """Return the name of one state of a voice's files, so that mended files are tried again."""
+        file = next((file for file in self._shelf.files() if file.name == name), None)
+        return f"{name} {file.fingerprint if file else ''}"
+
+    def _remark(self) -> str:
+        reasons = [loaded.network.why_not_split for loaded in self._loaded.values() if not loaded.network.is_split]
+        return f"speaks sentence by sentence: {reasons[0]}" if reasons else ""
+
+
+def _marks(
+    words: list[SpokenWord], durations: Any, sample_rate: int, offset_seconds: float
+) -> tuple[WordMark, ...]:
+    """Return the times of words from the samples that each id takes, shape (ids,)."""
+    import numpy as np
+
+    ends = np.concatenate([[0], np.cumsum(durations)]) / sample_rate + offset_seconds
+    marks, begin = [], float(offset_seconds)
+    for word in words:
+        end = float(ends[min(word.id_end, len(ends) - 1)])
+        marks.append(WordMark(word.start, word.end, begin, end))
+        begin = end
+    return tuple(marks)
+
+
+def _first(chosen: float | None, default: float) -> float:
+    return default if chosen is None else chosen
+
+
+def _has_cuda() -> bool:
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()

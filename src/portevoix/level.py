@@ -1,0 +1,317 @@
+"""One engine made safe: its breaker, its cache, its budgets, its voices."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from typing import Any
+
+from portevoix.audio import AudioChunk
+from portevoix.cache.cache import SpeechCache
+from portevoix.cache.flight import Flights
+from portevoix.cache.keys import sentence_key
+from portevoix.cache.recording import Recording
+from portevoix.clock import Clock, system_clock
+from portevoix.dsp.loudness import is_audible
+from portevoix.engine import Delivery, Engine, EngineState, Phase
+from portevoix.errors import CircuitOpen, EngineError, EngineFailed, EngineSilent, EngineUnavailable, ModelMissing
+from portevoix.events import BreakerMoved, Hook, LookedUp, ignore
+from portevoix.resilience.breaker import CircuitBreaker, State
+from portevoix.resilience.holding import deliver
+from portevoix.speech import Source, Utterance, Voice, language_family
+from portevoix.streams import within
+
+logger = logging.getLogger(__name__)
+
+PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+TRIAL_PHRASES = {"fr": "Bonjour, ceci est un essai.", "en": "Hello, this is a trial."}
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSettings:
+    """Say how one level behaves.
+
+    Attributes:
+        priority: place in the chain, lower first.
+        target_latency_ms: first audio that is expected of it.
+        budget_factor: the next level is asked as well once the first audio is later than target times this.
+        voices: voice by language, where it is not the engine's own choice.
+        patience_seconds: how long a request waits for the engine to load; 0 asks the next level at once.
+    """
+
+    priority: int = 100
+    target_latency_ms: float = 1000.0
+    budget_factor: float = 2.0
+    voices: Mapping[str, str] = field(default_factory=dict)
+    patience_seconds: float = 0.0
+
+    LONG_TEXT_CHARACTERS = 100
+    HARD_LIMIT_SECONDS = 10.0
+
+    def budget_seconds(self, utterance: Utterance, delivery: Delivery) -> float:
+        """Return how late the first audio may be before the next level is asked as well.
+
+        A target is meant for a short sentence; an engine that makes a sentence whole takes longer for a longer one.
+        """
+        budget = self.target_latency_ms * self.budget_factor / 1000
+        if delivery is Delivery.SENTENCES:
+            budget *= max(1.0, len(utterance.text) / self.LONG_TEXT_CHARACTERS)
+        return budget
+
+    def limit_seconds(self, budget_seconds: float) -> float:
+        """Return when an engine that says nothing has failed, even if nobody else can speak."""
+        return max(self.HARD_LIMIT_SECONDS, 2 * budget_seconds)
+
+
+class Level:
+    """Guard one engine of the chain.
+
+    Every sentence is looked up in the cache under the engine and voice that speak it; equal sentences asked for at the
+    same time are spoken once. The breaker counts each time the engine really worked, however many listened.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: LevelSettings,
+        *,
+        breaker: CircuitBreaker | None = None,
+        cache: SpeechCache | None = None,
+        options: Any = None,
+        clock: Clock = system_clock,
+        notify: Hook = ignore,
+    ) -> None:
+        """Guard `engine`, which the level owns; `options` are the engine's own and part of a sentence's key."""
+        self.engine = engine
+        self.name = engine.name
+        self.settings = settings
+        self.breaker = breaker or CircuitBreaker(clock=clock)
+        self.breaker._on_change = self._breaker_moved  # noqa: SLF001 - the level is the breaker's owner
+        self._cache = cache
+        self._options = asdict(options) if is_dataclass(options) and not isinstance(options, type) else {}
+        self._clock = clock
+        self._notify = notify
+        self._flights = Flights()
+        self._trial: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self.last_error: EngineError | None = None
+
+    def state(self) -> EngineState:
+        """Return where the engine stands."""
+        return self.engine.state()
+
+    def voice_for(self, language: str) -> Voice | None:
+        """Return the voice of this level for a language: the configured one, else the engine's first that is there."""
+        family = language_family(language)
+        voices = self.engine.voices()
+        wanted = self.settings.voices.get(language) or self.settings.voices.get(family)
+        if wanted:
+            return next((voice for voice in voices if voice.name == wanted), None)
+        fitting = [voice for voice in voices if voice.family == family or not voice.language]
+        exact = [voice for voice in fitting if voice.language.lower() == language.replace("_", "-").lower()]
+        ranked = sorted(exact or fitting, key=lambda voice: not voice.is_installed)
+        return ranked[0] if ranked else None
+
+    def refusal(self, voice: Voice) -> EngineError | None:
+        """Return why the engine is not even asked, or None when it can be."""
+        if self.breaker.is_open():
+            self._try_to_recover(voice)
+            return self._resting()
+        state = self.engine.state()
+        if state.phase is Phase.UNAVAILABLE:
+            return _unavailable(self.name, state)
+        if state.phase is not Phase.READY and self.settings.patience_seconds <= 0:
+            self.begin_loading()
+            return EngineUnavailable(f"{self.name} is loading", state.why, "Ask again in a moment.")
+        if not voice.is_installed:
+            return ModelMissing(f"{self.name} lacks its voice", voice.why_not)
+        return None
+
+    def budget_seconds(self, utterance: Utterance) -> float:
+        """Return how late the first audio of `utterance` may be, asked for now."""
+        budget = self.settings.budget_seconds(utterance, self.engine.delivery)
+        is_ready = self.engine.state().phase is Phase.READY
+        return budget if is_ready else budget + self.settings.patience_seconds
+
+    def begin_loading(self) -> None:
+        """Start loading in the background, once."""
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.create_task(self._load_quietly(), name=f"load {self.name}")
+
+    async def load(self) -> None:
+        """Load the engine and wait for it; errors are left in its state."""
+        self.begin_loading()
+        if self._loading:
+            await asyncio.shield(self._loading)
+
+    def recall(self, utterance: Utterance) -> Recording | None:
+        """Return the sentence when it is in memory, without waiting."""
+        if self._cache is None or self.engine.is_silent:
+            return None
+        return self._cache.peek(self._key(utterance))
+
+    def replay(self, recording: Recording, utterance: Utterance) -> list[AudioChunk]:
+        """Return a recording's chunks, marked as this level's and as taken from the cache."""
+        self._notify(LookedUp(self.name, is_hit=True))
+        source = Source(self.name, utterance.voice.name, is_cached=True)
+        return [replace(chunk, source=source) for chunk in recording.chunks()]
+
+    async def stream(self, utterance: Utterance, *, reads_cache: bool = True) -> AsyncGenerator[AudioChunk, None]:
+        """Speak a sentence, from the cache where it is there.
+
+        Raises:
+            EngineError: the engine refused, failed, stalled or ended without an audible frame.
+        """
+        await self._be_ready(utterance.voice)
+        key = self._key(utterance)
+        if reads_cache and self._cache is not None and not self.engine.is_silent:
+            recording = await self._cache.get(key)
+            if recording is not None:
+                for chunk in self.replay(recording, utterance):
+                    yield chunk
+                return
+            self._notify(LookedUp(self.name, is_hit=False))
+        source = Source(self.name, utterance.voice.name, is_silent=self.engine.is_silent)
+        flight = self._flights.join(key, lambda: self._produce(utterance), on_complete=self._keeper(key))
+        async with aclosing(flight.listen()) as chunks:
+            async for chunk in chunks:
+                yield replace(chunk, source=source)
+
+    async def aclose(self) -> None:
+        """End the background work and close the engine."""
+        for task in (self._trial, self._loading):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        await self.engine.aclose()
+
+    async def prove(self, language: str) -> float:
+        """Speak a fixed short phrase, past breaker and cache, and return the seconds to its first audio.
+
+        Raises:
+            EngineError: it could not.
+        """
+        await self.engine.load()
+        voice = self.voice_for(language) or next(iter(self.engine.voices()), None)
+        if voice is None:
+            raise EngineUnavailable(f"{self.name} has no voice")
+        if not voice.is_installed:
+            raise ModelMissing(f"{self.name} lacks its voice", voice.why_not)
+        phrase = TRIAL_PHRASES.get(voice.family, TRIAL_PHRASES["en"])
+        began, first = self._clock(), None
+        async with aclosing(self._produce(Utterance(phrase, voice, voice.language))) as chunks:
+            async for _ in chunks:
+                first = first or self._clock()
+        return (first or self._clock()) - began
+
+    async def _be_ready(self, voice: Voice) -> None:
+        if (refusal := self.refusal(voice)) is not None:
+            raise refusal
+        if self.engine.state().phase is not Phase.READY:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.load(), self.settings.patience_seconds)
+            if (refusal := self.refusal(voice)) is not None:
+                raise refusal
+
+    async def _produce(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+        """Run the engine and keep the breaker's books: the one place that does."""
+        began = self._clock()
+        budget = self.settings.budget_seconds(utterance, self.engine.delivery)
+        is_heard = self.engine.is_silent
+        try:
+            async with aclosing(self._bounded(utterance, budget)) as chunks:
+                async for chunk in chunks:
+                    is_heard = is_heard or is_audible(chunk.samples)
+                    yield chunk
+            if not is_heard:
+                raise EngineSilent(f"{self.name} ended without an audible frame")  # noqa: TRY301
+        except EngineError as error:
+            self._count_failure(error)
+            raise
+        except (GeneratorExit, asyncio.CancelledError):
+            if not is_heard and self._clock() - began >= budget:
+                self.breaker.fail()
+            raise
+        self.breaker.succeed()
+
+    def _bounded(self, utterance: Utterance, budget_seconds: float) -> AsyncGenerator[AudioChunk, None]:
+        limit = self.settings.limit_seconds(budget_seconds)
+        stream = deliver(self._translated(utterance), self.engine.delivery)
+        return within(stream, first_seconds=limit, next_seconds=max(1.0, budget_seconds))
+
+    async def _translated(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+        """Turn what an engine lets slip into its own failure; a programming error stays one."""
+        try:
+            async with aclosing(self.engine.stream(utterance)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except (EngineError, *PROGRAMMING_ERRORS):
+            raise
+        except Exception as error:
+            raise EngineFailed(f"{self.name} failed", f"{type(error).__name__}: {error}") from error
+
+    def _count_failure(self, error: EngineError) -> None:
+        self.last_error = error
+        self.breaker.fail()
+
+    def _keeper(self, key: str) -> Any:
+        def keep(chunks: list[AudioChunk]) -> None:
+            if self._cache is not None and not self.engine.is_silent:
+                self._cache.put(key, Recording.from_chunks(chunks))
+
+        return keep
+
+    def _key(self, utterance: Utterance) -> str:
+        return sentence_key(
+            engine=self.name,
+            voice=utterance.voice.name,
+            fingerprint=utterance.voice.fingerprint,
+            language=utterance.language,
+            text=utterance.text,
+            speed=utterance.speed,
+            speaker=utterance.speaker,
+            seed=utterance.seed,
+            options=self._options,
+        )
+
+    async def _load_quietly(self) -> None:
+        try:
+            await self.engine.load()
+        except EngineError as error:
+            self.last_error = error
+            logger.info("engine.not_ready", extra={"engine": self.name, "code": error.code, "why": str(error)})
+
+    def _resting(self) -> CircuitOpen:
+        seconds = self.breaker.rest_seconds
+        return CircuitOpen(f"{self.name} rests for {seconds:.0f} s", str(self.last_error or ""),
+                           "It is tried again by itself.")  # fmt: skip
+
+    def _breaker_moved(self, state: State) -> None:
+        level = logging.WARNING if state == "open" else logging.INFO
+        logger.log(level, "breaker.moved", extra={"engine": self.name, "state": state})
+        self._notify(BreakerMoved(self.name, state, self.breaker.rest_seconds))
+
+    def _try_to_recover(self, voice: Voice) -> None:
+        """Begin the background trial, at once when it is due, else when the rest is over."""
+        if self._trial is None or self._trial.done():
+            self._trial = asyncio.create_task(self._recover(voice), name=f"trial of {self.name}")
+
+    async def _recover(self, voice: Voice) -> None:
+        await asyncio.sleep(self.breaker.rest_seconds)
+        if not self.breaker.is_open():
+            return
+        self.breaker.begin_trial()
+        try:
+            await self.prove(voice.language)
+        except EngineError as error:
+            logger.info("breaker.trial_failed", extra={"engine": self.name, "code": error.code})
+            if self.breaker.state == "half_open":
+                self._count_failure(error)
+
+
+def _unavailable(name: str, state: EngineState) -> EngineError:
+    kind = ModelMissing if state.code == ModelMissing.code else EngineUnavailable
+    return kind(f"{name} is not ready", state.why, state.hint)

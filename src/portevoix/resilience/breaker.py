@@ -1,0 +1,78 @@
+"""The circuit breaker: an engine that keeps failing rests, and is tried again with somebody else's words.
+
+After M. Nygard, Release It! (2007). The trial that closes it is the owner's business; the breaker counts and tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from portevoix.clock import Clock, system_clock
+
+State = Literal["closed", "open", "half_open"]
+
+
+def _tell_nobody(_: State) -> None:
+    pass
+
+
+class CircuitBreaker:
+    """Count failures in a row; open after `failure_threshold`, rest for `reset_timeout_seconds`, then allow one trial."""
+
+    def __init__(
+        self,
+        failure_threshold: int = 3,
+        reset_timeout_seconds: float = 30.0,
+        *,
+        clock: Clock = system_clock,
+        on_change: Callable[[State], None] = _tell_nobody,
+    ) -> None:
+        """Start closed; `on_change` is told each new state."""
+        self.failure_threshold = failure_threshold
+        self.reset_timeout_seconds = reset_timeout_seconds
+        self.failures = 0
+        self.state: State = "closed"
+        self._clock = clock
+        self._on_change = on_change
+        self._opened_at = 0.0
+
+    def is_open(self) -> bool:
+        """Return whether requests are kept away; true as well while the one trial runs."""
+        return self.state != "closed"
+
+    @property
+    def rest_seconds(self) -> float:
+        """Return how long it still rests; 0 when a trial is due or it is closed."""
+        if self.state != "open":
+            return 0.0
+        return max(0.0, self._opened_at + self.reset_timeout_seconds - self._clock())
+
+    def is_trial_due(self) -> bool:
+        """Return whether the rest is over and nobody has begun the trial."""
+        return self.state == "open" and self.rest_seconds == 0.0
+
+    def begin_trial(self) -> None:
+        """Take the one trial; `succeed` or `fail` ends it."""
+        self._move("half_open")
+
+    def succeed(self) -> None:
+        """Count speech that came to its end: failures are forgotten and the breaker closes."""
+        self.failures = 0
+        self._move("closed")
+
+    def fail(self) -> None:
+        """Count a failure; open at the threshold, and at once when it was the trial."""
+        self.failures += 1
+        if self.state == "half_open" or (self.state == "closed" and self.failures >= self.failure_threshold):
+            self._opened_at = self._clock()
+            self._move("open")
+
+    def reset(self) -> None:
+        """Close it by hand."""
+        self.succeed()
+
+    def _move(self, state: State) -> None:
+        if state != self.state:
+            self.state = state
+            self._on_change(state)

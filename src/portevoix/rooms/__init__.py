@@ -1,0 +1,1 @@
+"""Worker processes: what may crash, leak or hang lives in a process of its own."""

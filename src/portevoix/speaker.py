@@ -1,0 +1,380 @@
+"""The whole way from text to sound, as one readable function.
+
+request → sentences → prepared text → chain → one sample rate, joined → read ahead → listener.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from portevoix.audio import AudioChunk, Samples
+from portevoix.casting import default_voice, find_level, find_voice
+from portevoix.chain import Chain, Run
+from portevoix.clock import Clock, system_clock
+from portevoix.dsp.resample import Resampler
+from portevoix.errors import (
+    EmptyText,
+    InvalidParameter,
+    NothingToSay,
+    PortevoixError,
+    TextTooLong,
+)
+from portevoix.events import Hook, Spoken, ignore
+from portevoix.speech import SPEED_RANGE, SpeechReport, SpeechRequest, Utterance, Voice, language_family
+from portevoix.streams import read_ahead
+from portevoix.text.language import guess_language
+from portevoix.text.sanitize import sanitize
+from portevoix.text.sentences import SentenceSplitter
+from portevoix.text.speakable import is_speakable
+
+JOIN_SECONDS = 0.005
+SPOKEN_LANGUAGES = ("fr", "en")
+DEFAULT_VOICE = ""
+CLIENT_VOICES = frozenset(
+    "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split()
+)
+"""Names that clients written for OpenAI's service ask for; where the configuration says nothing they stand for the best
+voice of the language."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerSettings:
+    """Say how texts are treated.
+
+    Attributes:
+        default_language: language of a text that does not show its own.
+        max_text_length: longest text in characters; 0 for no limit.
+        max_piece_length: longest piece in characters that one engine gets at once.
+        sanitizes_text: emoji, markup and control characters are taken out before speaking.
+        read_ahead_seconds: how much speech is made before the listener asks for it.
+        aliases: voice for a name that clients ask for, or one for each language.
+    """
+
+    default_language: str = "fr"
+    max_text_length: int = 0
+    max_piece_length: int = 400
+    sanitizes_text: bool = True
+    read_ahead_seconds: float = 30.0
+    aliases: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+
+
+class Speech:
+    """Give the audio of one request to its listener; made by `Speaker.open`.
+
+    Iterate over it for chunks of one sample rate; close it to stop the work. Word marks count from the beginning of the
+    speech, in seconds; their characters are those of the prepared sentence.
+    """
+
+    def __init__(self, first: AudioChunk, rest: AsyncGenerator[AudioChunk, None], report: Callable[[], SpeechReport]):
+        """Begin with `first`, which is audible unless all of it is emergency silence."""
+        self.sample_rate = first.sample_rate
+        self._first: AudioChunk | None = first
+        self._rest = rest
+        self._report = report
+
+    @property
+    def report(self) -> SpeechReport:
+        """Return who has spoken so far, and what happened; complete once the speech has been heard to its end."""
+        return self._report()
+
+    async def __aiter__(self) -> AsyncGenerator[AudioChunk, None]:
+        """Yield the chunks."""
+        async with aclosing(self._rest) as rest:
+            if self._first is not None:
+                first, self._first = self._first, None
+                yield first
+            async for chunk in rest:
+                yield chunk
+
+    async def aclose(self) -> None:
+        """Stop the work."""
+        await self._rest.aclose()
+
+
+class Speaker:
+    """Speak texts through a chain of engines."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        settings: SpeakerSettings = SpeakerSettings(),  # noqa: B008 - frozen
+        *,
+        route: Callable[[SpeechRequest], Chain] | None = None,
+        clock: Clock = system_clock,
+        notify: Hook = ignore,
+    ) -> None:
+        """Speak with `chain`, or with what `route` chooses for a request; the caller owns the chains."""
+        self.chain = chain
+        self.settings = settings
+        self._route = route or (lambda _: chain)
+        self._clock = clock
+        self._notify = notify
+
+    async def open(self, request: SpeechRequest, text: AsyncIterator[str] | None = None) -> Speech:
+        """Begin to speak and return once the first audible frame is there.
+
+        Args:
+            request: what to say and how.
+            text: more text, arriving while what is there is spoken; comes after `request.text`.
+
+        Raises:
+            RequestError: the request cannot be served as it stands.
+            ChainExhausted: nobody could speak.
+            Overloaded: there is too much to do.
+        """
+        telling = _Telling(self, request)
+        stream = telling.stream(text)
+        ahead = read_ahead(stream, self.settings.read_ahead_seconds)
+        try:
+            first = await anext(ahead, None)
+        except BaseException:
+            await ahead.aclose()
+            raise
+        if first is None:
+            raise NothingToSay("there is nothing to say", "the text has no letter and no digit", param="input")
+        return Speech(first, ahead, telling.report)
+
+    async def stream(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
+        """Yield the speech of a request; errors as in `open`, and `StreamInterrupted` in mid-speech."""
+        speech = await self.open(request)
+        async with aclosing(speech.__aiter__()) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def check(self, request: SpeechRequest, *, is_text_complete: bool = True) -> None:
+        """Refuse what no engine could serve, before any is asked.
+
+        Raises:
+            EmptyText: blank text.
+            TextTooLong: longer than the limit.
+            InvalidParameter: a value of the wrong type or out of range.
+        """
+        _check_types(request)
+        limit = self.settings.max_text_length
+        if limit and len(request.text) > limit:
+            raise TextTooLong(f"the text has {len(request.text)} characters", f"the limit is {limit}",
+                              "Shorten it, or raise max_text_length (0: no limit).", param="input")  # fmt: skip
+        if is_text_complete and not request.text.strip():
+            raise EmptyText("the text is empty", hint="Give some text to speak.", param="input")
+
+    def cast(self, request: SpeechRequest, text: str) -> tuple[Chain, Voice, str]:
+        """Return the chain, the wished voice and the language for a request whose text begins with `text`.
+
+        Raises:
+            VoiceNotFound: no engine knows the voice.
+            LanguageNotSupported: no engine speaks the language.
+            EngineNotFound: there is no such engine.
+        """
+        chain = self._route(request)
+        if request.engine:
+            find_level(chain.levels, request.engine)
+            chain = chain.only(request.engine)
+        guessed = request.language or self._language(text)
+        name = self._real_name(request.voice, guessed)
+        if name is None:
+            return chain, default_voice(chain.levels, guessed), guessed
+        voice = find_voice(chain.levels, name)
+        return chain, voice, request.language or voice.language or guessed
+
+    def _real_name(self, voice: str | None, language: str) -> str | None:
+        """Return the voice behind the name that was asked for; None for the best one of the language."""
+        if voice is None:
+            return None
+        alias = self.settings.aliases.get(voice, DEFAULT_VOICE if voice in CLIENT_VOICES else voice)
+        if isinstance(alias, str):
+            return alias or None
+        return alias.get(language) or alias.get(language_family(language))
+
+    def _language(self, text: str) -> str:
+        return guess_language(text, SPOKEN_LANGUAGES, self.settings.default_language)
+
+
+class _Telling:
+    """Tell one request: the pipeline's state while it runs."""
+
+    def __init__(self, speaker: Speaker, request: SpeechRequest) -> None:
+        self._speaker = speaker
+        self._settings = speaker.settings
+        self._clock = speaker._clock  # noqa: SLF001 - one noun in two classes: the speaker and what it is telling
+        self._request = request if request.request_id else replace(request, request_id=uuid.uuid4().hex[:12])
+        self._run = Run(self._request.request_id, reads_cache=request.reads_cache, hook=speaker._notify)  # noqa: SLF001
+        self._began = self._clock()
+        self._report = SpeechReport(self._request.request_id)
+
+    def report(self) -> SpeechReport:
+        return replace(self._report, attempts=tuple(self._run.attempts))
+
+    async def stream(self, text: AsyncIterator[str] | None) -> AsyncGenerator[AudioChunk, None]:
+        """Yield the whole speech and tell how it ended."""
+        status, code = "cancelled", ""
+        try:
+            self._speaker.check(self._request, is_text_complete=text is None)
+            async with aclosing(self._joined(self._sentences(text))) as chunks:
+                async for chunk in chunks:
+                    self._follow(chunk)
+                    yield chunk
+            status = "success"
+        except PortevoixError as error:
+            status, code = "failed", error.code
+            raise
+        finally:
+            self._finish()
+            seconds = self._clock() - self._began
+            self._speaker._notify(Spoken(self.report(), status, seconds, code))  # type: ignore[arg-type]  # noqa: SLF001
+
+    async def _sentences(self, text: AsyncIterator[str] | None) -> AsyncGenerator[str, None]:
+        """Yield what is to be said, sentence by sentence, as early as each is certain."""
+        splitter = SentenceSplitter(self._settings.max_piece_length)
+        for piece in splitter.feed(self._request.text):
+            if prepared := self._prepare(piece):
+                yield prepared
+        if text is not None:
+            async for more in text:
+                for piece in splitter.feed(more):
+                    if prepared := self._prepare(piece):
+                        yield prepared
+        for piece in splitter.finish():
+            if prepared := self._prepare(piece):
+                yield prepared
+
+    def _prepare(self, piece: str) -> str:
+        text = sanitize(piece) if self._settings.sanitizes_text else piece.replace("\0", " ")
+        return text.strip() if is_speakable(text) else ""
+
+    async def _spoken(self, sentences: AsyncGenerator[str, None]) -> AsyncGenerator[AudioChunk, None]:
+        casting = None
+        characters = 0
+        async with aclosing(sentences):
+            async for sentence in sentences:
+                casting = casting or self._speaker.cast(self._request, sentence)
+                chain, voice, language = casting
+                utterance = self._utterance(sentence, voice, language)
+                began = self._report.audio_seconds
+                async with aclosing(chain.stream(utterance, self._run)) as chunks:
+                    async for chunk in chunks:
+                        yield _with_words(chunk, sentence, characters, began)
+                self._run.end_sentence()
+                characters += len(sentence) + 1
+
+    def _utterance(self, sentence: str, voice: Voice, language: str) -> Utterance:
+        request = self._request
+        return Utterance(
+            sentence, voice, language, request.speed, request.speaker, request.seed, self._slack(), request.request_id
+        )
+
+    def _slack(self) -> float:
+        """Return how long the listener is busy with what has been spoken already."""
+        if self._report.first_audio_seconds is None:
+            return 0.0
+        heard_since = self._clock() - self._began - self._report.first_audio_seconds
+        return max(0.0, self._report.audio_seconds - heard_since)
+
+    async def _joined(self, sentences: AsyncGenerator[str, None]) -> AsyncGenerator[AudioChunk, None]:
+        """Yield all speech at the sample rate of its first chunk, without a step where the speaker changes."""
+        joint = None
+        async with aclosing(self._spoken(sentences)) as chunks:
+            async for chunk in chunks:
+                joint = joint or _Joint(chunk.sample_rate)
+                for joined in joint.push(chunk):
+                    yield joined
+        for joined in joint.flush() if joint else ():
+            yield joined
+
+    def _follow(self, chunk: AudioChunk) -> None:
+        report = self._report
+        if report.first_audio_seconds is None and chunk.source is not None:
+            source = chunk.source
+            self._report = report = replace(
+                report, engine=source.engine, voice=source.voice, is_cached=source.is_cached,
+                first_audio_seconds=self._clock() - self._began,
+            )  # fmt: skip
+            self._judge()
+            report = self._report
+        self._report = replace(report, audio_seconds=report.audio_seconds + chunk.seconds)
+
+    def _finish(self) -> None:
+        self._judge()
+        spoke = [attempt for attempt in self._run.attempts if attempt.outcome in ("spoke", "cut")]
+        if spoke:
+            self._report = replace(self._report, is_cached=all(attempt.is_cached for attempt in spoke))
+
+    def _judge(self) -> None:
+        """Note whether somebody else than the first choice had to speak, and why."""
+        troubles = [one for one in self._run.attempts if one.outcome != "spoke"]
+        if troubles:
+            first = troubles[0]
+            why = f"{first.engine} {first.outcome} ({first.code}): {first.why}"
+            self._report = replace(self._report, is_degraded=True, why_degraded=why)
+
+
+def _with_words(chunk: AudioChunk, sentence: str, characters: int, seconds: float) -> AudioChunk:
+    """Return a chunk whose marks have their words and count from the beginning of the speech."""
+    if not chunk.marks:
+        return chunk
+    words = [replace(mark.moved(characters, seconds), text=sentence[mark.start : mark.end]) for mark in chunk.marks]
+    return replace(chunk, marks=tuple(words))
+
+
+def _check_types(request: SpeechRequest) -> None:
+    if not isinstance(request.text, str):
+        raise InvalidParameter("the text is no text", f"it is {type(request.text).__name__}", param="input")
+    for name in ("voice", "language", "engine"):
+        value = getattr(request, name)
+        if value is not None and not (isinstance(value, str) and value):
+            raise InvalidParameter(f"{name} is no name", f"it is {value!r:.60}", param=name)
+    speed, (slowest, fastest) = request.speed, SPEED_RANGE
+    if isinstance(speed, bool) or not isinstance(speed, int | float) or not slowest <= speed <= fastest:
+        raise InvalidParameter(f"speed is {speed!r:.60}", f"it must be a number from {slowest} to {fastest}",
+                               param="speed")  # fmt: skip
+
+
+class _Joint:
+    """Bring the audio of several engines to one sample rate and one time line."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._resampler: Resampler | None = None
+        self._source: tuple[object, int] | None = None
+        self._last_sample = 0.0
+        self._pending = AudioChunk(np.zeros(0, np.float32), sample_rate)
+
+    def push(self, chunk: AudioChunk) -> list[AudioChunk]:
+        speaker = (chunk.source and (chunk.source.engine, chunk.source.voice), chunk.sample_rate)
+        ready: list[AudioChunk] = []
+        if speaker != self._source:
+            ready = self.flush()
+            self._source = speaker
+            self._resampler = Resampler(chunk.sample_rate, self._rate) if chunk.sample_rate != self._rate else None
+            chunk = replace(chunk, samples=self._without_step(chunk.samples, chunk.sample_rate))
+        samples = self._resampler.push(chunk.samples) if self._resampler else chunk.samples
+        self._pending = replace(chunk, samples=samples, sample_rate=self._rate)
+        return [*ready, *self._give(self._pending)]
+
+    def flush(self) -> list[AudioChunk]:
+        """Return what a resampler still holds."""
+        if self._resampler is None:
+            return []
+        tail = self._resampler.flush()
+        self._resampler = None
+        return self._give(replace(self._pending, samples=tail, marks=()))
+
+    def _give(self, chunk: AudioChunk) -> list[AudioChunk]:
+        if not len(chunk.samples) and not chunk.marks:
+            return []
+        if len(chunk.samples):
+            self._last_sample = float(chunk.samples[-1])
+        return [chunk]
+
+    def _without_step(self, samples: Samples, sample_rate: int) -> Samples:
+        """Let the last voice die away over the first milliseconds of the next, so that the joint makes no click."""
+        count = min(len(samples), int(JOIN_SECONDS * sample_rate))
+        if count == 0 or self._last_sample == 0.0:
+            return samples
+        joined = samples.copy()
+        joined[:count] += self._last_sample * np.linspace(1.0, 0.0, count, dtype=np.float32)
+        return np.clip(joined, -1.0, 1.0)

@@ -1,0 +1,1 @@
+"""Turn written text into what a voice can say: str to str tools, without any knowledge of engines or audio."""

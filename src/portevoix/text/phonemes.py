@@ -1,0 +1,144 @@
+"""From text to a Piper voice's phoneme ids, by piper-tts itself, and from ids back to the words they stand for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from portevoix.errors import EngineFailed, ModelBroken
+from portevoix.text.speakable import word_spans
+
+WORD_BREAKS = frozenset(" ")
+MARKS_OF_SENTENCES = frozenset(',.;:!?…—"()«»¿¡')
+
+
+@dataclass(frozen=True, slots=True)
+class PhonemeSentence:
+    """Hold what the network reads for one sentence.
+
+    Attributes:
+        ids: phoneme ids with the beginning, end and padding marks of the voice.
+        word_ends: for each spoken word of the sentence, the number of ids up to its end.
+        word_lengths: for each spoken word, its number of phonemes.
+    """
+
+    ids: tuple[int, ...]
+    word_ends: tuple[int, ...]
+    word_lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """Say where a written word is in the text, and where it ends in the ids.
+
+    Attributes:
+        start: index of its first character in the text.
+        end: index after its last character.
+        sentence: index of the sentence.
+        id_end: number of the sentence's ids up to the word's end.
+    """
+
+    start: int
+    end: int
+    sentence: int
+    id_end: int
+
+
+class Phonemizer:
+    """Turn text into phoneme ids exactly as piper-tts does for a voice. Threads take turns inside piper-tts."""
+
+    def __init__(self, config: Path) -> None:
+        """Read the voice's configuration.
+
+        Raises:
+            ModelBroken: it lacks a key, or names an unknown kind of phonemes.
+        """
+        from piper.config import PiperConfig
+        from piper.voice import PiperVoice
+
+        try:
+            content = json.loads(config.read_text(encoding="utf-8"))
+            self._voice = PiperVoice(session=None, config=PiperConfig.from_dict(content))
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+            raise ModelBroken(f"{config.name} is not a Piper voice's configuration", f"{type(error).__name__}: {error}",
+                              "Fetch the voice again.") from error  # fmt: skip
+        self._map: dict[str, Sequence[int]] = dict(self._voice.config.phoneme_id_map)
+
+    @property
+    def defaults(self) -> Any:
+        """Return piper-tts' reading of the configuration: scales, speakers, sample rate."""
+        return self._voice.config
+
+    def sentences(self, text: str) -> tuple[PhonemeSentence, ...]:
+        """Return the sentences that espeak finds in `text`; none when nothing in it has a sound.
+
+        Raises:
+            EngineFailed: the phonemizer for this kind of voice is not installed, or refuses the text.
+        """
+        try:
+            groups = self._voice.phonemize(text)
+        except (RuntimeError, ImportError, ValueError) as error:
+            raise EngineFailed("the text has no phonemes", f"{type(error).__name__}: {error}") from error
+        return tuple(self._sentence(phonemes) for phonemes in groups if phonemes)
+
+    def words(self, text: str, sentences: Sequence[PhonemeSentence]) -> tuple[SpokenWord, ...]:
+        """Return where the written words of `text` are spoken in its `sentences`.
+
+        It is exact where as many words are spoken as are written; elsewhere see `shared_out`.
+        """
+        spans = word_spans(text)
+        spoken = [(index, end) for index, one in enumerate(sentences) for end in one.word_ends]
+        if not spans or not spoken:
+            return ()
+        if len(spans) == len(spoken):
+            pairs = [(count, count) for count in range(1, len(spans) + 1)]
+        else:
+            lengths = [length for one in sentences for length in one.word_lengths]
+            pairs = shared_out([self._length(text[start:end]) for start, end in spans], lengths)
+        begins = [0, *(written for written, _ in pairs)]
+        return tuple(
+            SpokenWord(spans[begin][0], spans[written - 1][1], *spoken[said - 1])
+            for begin, (written, said) in zip(begins, pairs, strict=False)
+        )
+
+    def _length(self, word: str) -> int:
+        return max(1, sum(sum(one.word_lengths) for one in self.sentences(word)))
+
+    def _sentence(self, phonemes: Sequence[str]) -> PhonemeSentence:
+        ids = self._voice.phonemes_to_ids(list(phonemes))
+        pad = len(self._map.get("_", ()))
+        at = len(self._map.get("^", ())) + pad
+        ends: list[int] = []
+        lengths = [0]
+        for phoneme in [*phonemes, " "]:
+            is_sound = phoneme not in WORD_BREAKS and phoneme not in MARKS_OF_SENTENCES
+            if is_sound:
+                lengths[-1] += 1
+            elif lengths[-1]:
+                ends.append(at)
+                lengths.append(0)
+            at += len(self._map[phoneme]) + pad if phoneme in self._map else 0
+        return PhonemeSentence(tuple(ids), tuple(ends), tuple(lengths[:-1]))
+
+
+def shared_out(written: Sequence[int], spoken: Sequence[int]) -> list[tuple[int, int]]:
+    """Pair written with spoken words: return `(written words, spoken words)` covered so far, after each pair.
+
+    Both are given by their lengths in phonemes, the written ones as they sound alone. Each spoken border goes with the
+    nearest written one, measured along the whole; so "of the", spoken as one word, stays together, and "42" gets both
+    words it is spoken with.
+    """
+    written_ends = [end * sum(spoken) / max(1, sum(written)) for end in accumulate(written)]
+    pairs: list[tuple[int, int]] = []
+    for index, end in enumerate(accumulate(spoken), 1):
+        nearest = min(range(len(written_ends)), key=lambda place: abs(written_ends[place] - end)) + 1
+        covered = len(written) if index == len(spoken) else nearest
+        if pairs and pairs[-1][0] >= covered:
+            pairs[-1] = (pairs[-1][0], index)
+        else:
+            pairs.append((covered, index))
+    return pairs

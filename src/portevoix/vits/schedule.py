@@ -1,0 +1,56 @@
+"""Into how many frames at a time a sentence is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ALMOST_ALL = 1.25
+"""What is left is taken at once when it is this many chunks or less: a small last chunk costs nearly a large one."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Grow chunks from small, for an early start, to large, for little waste; every number is in frames.
+
+    A listener in a crowd waits longer for a next chunk, so the first one holds more. One who is alone has the whole
+    machine, so chunks grow faster and a short sentence is decoded in few of them.
+
+    Attributes:
+        first: the first chunk.
+        first_in_crowd: the first chunk when `crowd` streams or more are being spoken.
+        crowd: how many streams are a crowd.
+        growth: each chunk is as many times the one before.
+        growth_alone: the same, when nobody else is being spoken to.
+        largest: no chunk is larger.
+    """
+
+    first: int = 8
+    first_in_crowd: int = 16
+    crowd: int = 8
+    growth: int = 2
+    growth_alone: int = 4
+    largest: int = 128
+
+    def size(self, previous: int, company: int, workers: int, left: int | None) -> int:
+        """Return the size of the next chunk.
+
+        Args:
+            previous: the chunk before, 0 at the start.
+            company: streams being spoken, this one included.
+            workers: how many chunks can be decoded side by side.
+            left: frames not yet planned, None while it is not known how many there are.
+        """
+        is_alone = company <= 1
+        if not previous:
+            wanted = self.first_in_crowd if company >= self.crowd else self.first
+        else:
+            wanted = min(previous * (self.growth_alone if is_alone else self.growth), self.largest)
+        if left is None:
+            return wanted
+        if previous and is_alone and wanted < left <= workers * wanted:
+            return -(-left // workers)
+        return left if left <= wanted * ALMOST_ALL else wanted
+
+
+WHOLE_AT_ONCE = Schedule(first=2**30, first_in_crowd=2**30, largest=2**30)
+"""One chunk for everything."""
