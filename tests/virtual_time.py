@@ -19,13 +19,15 @@ import asyncio
 import functools
 import gc
 import selectors
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 Result = TypeVar("Result")
 
 
-class Deadlock(Exception):  # noqa: N818 -- a finding, not an error of the loop
+class Deadlock(Exception):
     """Every task waits for another, and no timer is set."""
 
 

@@ -51,14 +51,26 @@ class Run:
         self.sentence += 1
         self.reasons.clear()
 
-    def note(self, candidate: Candidate, outcome: Outcome, error: EngineError | None = None, **facts: object) -> None:
+    def note(
+        self,
+        candidate: Candidate,
+        outcome: Outcome,
+        error: EngineError | None = None,
+        *,
+        is_cached: bool = False,
+        first_audio_seconds: float | None = None,
+        audio_seconds: float = 0.0,
+    ) -> None:
         """Record what became of an attempt, and tell it."""
+        name = candidate.level.name
         if error is not None:
-            facts |= {"code": error.code, "why": str(error)}
-            self.reasons.append((candidate.level.name, error))
+            self.reasons.append((name, error))
         if outcome in ("failed", "late", "cut"):
-            self.fallen.add(candidate.level.name)
-        attempt = Attempt(self.sentence, candidate.level.name, candidate.voice.name, outcome, **facts)  # type: ignore[arg-type]
+            self.fallen.add(name)
+        code, why = (error.code, str(error)) if error else ("", "")
+        attempt = Attempt(
+            self.sentence, name, candidate.voice.name, outcome, code, why, is_cached, first_audio_seconds, audio_seconds
+        )
         self.attempts.append(attempt)
         self.hook(Attempted(self.request_id, attempt))
 
@@ -135,9 +147,18 @@ class Chain:
                     yield passage.heard(chunk)
             except EngineError as error:
                 passage.break_off()
-                run.note(winner.candidate, "cut", error, **passage.facts(winner))
+                self._note(run, winner, passage, "cut", error)
                 return
-        run.note(winner.candidate, "spoke", **passage.facts(winner))
+        self._note(run, winner, passage, "spoke")
+
+    def _note(
+        self, run: Run, winner: _Entrant, passage: _Passage, outcome: Outcome, error: EngineError | None = None
+    ) -> None:
+        source = winner.lead.result()[0].source
+        run.note(
+            winner.candidate, outcome, error, is_cached=bool(source and source.is_cached),
+            first_audio_seconds=winner.first_audio_seconds, audio_seconds=passage.seconds,
+        )  # fmt: skip
 
     def _recall(
         self, utterance: Utterance, waiting: list[Candidate], run: Run
@@ -230,8 +251,8 @@ class _Passage:
         self.utterance = utterance
         self.before_seconds = before_seconds
         self._before_characters = before_characters
+        self.seconds = 0.0
         self._marks: list[WordMark] = []
-        self._seconds = 0.0
         self._unsaid = len(utterance.text)
 
     @property
@@ -242,7 +263,7 @@ class _Passage:
     def heard(self, chunk: AudioChunk) -> AudioChunk:
         """Count a chunk, and return it with its marks counted from the sentence's beginning."""
         self._marks.extend(chunk.marks)
-        self._seconds += chunk.seconds
+        self.seconds += chunk.seconds
         if not chunk.marks or not self.before_seconds:
             return chunk
         return replace(
@@ -251,23 +272,14 @@ class _Passage:
 
     def break_off(self) -> None:
         """Find where the next level has to go on."""
-        self._unsaid = unsaid_from(self.utterance.text, self._marks, self._seconds, self.utterance.speed)
+        self._unsaid = unsaid_from(self.utterance.text, self._marks, self.seconds, self.utterance.speed)
 
     def following(self) -> _Passage:
         """Return the passage of what is left to say."""
         return _Passage(
             self.utterance.rest(self._unsaid), self._before_characters + self._unsaid,
-            self.before_seconds + self._seconds,
+            self.before_seconds + self.seconds,
         )  # fmt: skip
-
-    def facts(self, winner: _Entrant) -> dict[str, object]:
-        """Return what is worth recording of the winner's work."""
-        source = winner.lead.result()[0].source
-        return {
-            "first_audio_seconds": winner.first_audio_seconds,
-            "audio_seconds": self._seconds,
-            "is_cached": bool(source and source.is_cached),
-        }
 
 
 async def _leave(loser: _Entrant) -> None:

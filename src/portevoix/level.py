@@ -23,6 +23,7 @@ from portevoix.resilience.breaker import CircuitBreaker, State
 from portevoix.resilience.holding import deliver
 from portevoix.speech import Source, Utterance, Voice, language_family
 from portevoix.streams import within
+from portevoix.text.speakable import word_spans
 
 logger = logging.getLogger(__name__)
 
@@ -220,19 +221,18 @@ class Level:
         """Run the engine and keep the breaker's books: the one place that does."""
         began = self._clock()
         budget = self.settings.budget_seconds(utterance, self.engine.delivery)
-        is_heard = self.engine.is_silent
+        hearing = _Hearing(self.name, utterance, may_be_silent=self.engine.is_silent)
         try:
             async with aclosing(self._bounded(utterance, budget)) as chunks:
                 async for chunk in chunks:
-                    is_heard = is_heard or is_audible(chunk.samples)
+                    hearing.hear(chunk)
                     yield chunk
-            if not is_heard:
-                raise EngineSilent(f"{self.name} ended without an audible frame")  # noqa: TRY301
+            hearing.end()
         except EngineError as error:
             self._count_failure(error)
             raise
         except (GeneratorExit, asyncio.CancelledError):
-            if not is_heard and self._clock() - began >= budget:
+            if not hearing.is_heard and self._clock() - began >= budget:
                 self.breaker.fail()
             raise
         self.breaker.succeed()
@@ -310,6 +310,47 @@ class Level:
             logger.info("breaker.trial_failed", extra={"engine": self.name, "code": error.code})
             if self.breaker.state == "half_open":
                 self._count_failure(error)
+
+
+class _Hearing:
+    """Listen to an engine as a person would: did it say anything, did it fall silent, did it say all of it?"""
+
+    LONGEST_PAUSE_SECONDS = 3.0
+
+    def __init__(self, name: str, utterance: Utterance, *, may_be_silent: bool) -> None:
+        self._name = name
+        self._text = utterance.text
+        self._may_be_silent = may_be_silent
+        self._pause_seconds = 0.0
+        self._said: int | None = None
+        self.is_heard = may_be_silent
+
+    def hear(self, chunk: AudioChunk) -> None:
+        """Hear a chunk.
+
+        Raises:
+            EngineSilent: there has been nothing but silence for too long.
+        """
+        if chunk.marks:
+            self._said = max(mark.end for mark in chunk.marks)
+        if self._may_be_silent or is_audible(chunk.samples):
+            self._pause_seconds, self.is_heard = 0.0, True
+            return
+        self._pause_seconds += chunk.seconds
+        if self._pause_seconds > self.LONGEST_PAUSE_SECONDS:
+            raise EngineSilent(f"{self._name} fell silent", f"for {self._pause_seconds:.1f} s")
+
+    def end(self) -> None:
+        """Hear the end.
+
+        Raises:
+            EngineSilent: nothing was heard.
+            EngineFailed: the engine marks its words, and some are missing.
+        """
+        if not self.is_heard:
+            raise EngineSilent(f"{self._name} ended without an audible frame")
+        if self._said is not None and word_spans(self._text[self._said :]):
+            raise EngineFailed(f"{self._name} stopped early", "it left words unsaid")
 
 
 def _unavailable(name: str, state: EngineState) -> EngineError:

@@ -15,6 +15,7 @@ import numpy as np
 from portevoix.app import App, build, read_configuration
 from portevoix.audio import AudioChunk
 from portevoix.codecs.wav import wav_file
+from portevoix.speaker import Speech
 from portevoix.speech import SpeechReport, SpeechRequest
 
 T = TypeVar("T")
@@ -56,10 +57,13 @@ class BlockingSpeaker(AbstractContextManager["BlockingSpeaker"]):
 
     def stream(self, text: str, **wishes: Any) -> Iterator[AudioChunk]:
         """Yield the speech chunk by chunk; leaving early stops the work. Errors as in `speak`."""
-        speech = self._wait(self.app.speaker.open(SpeechRequest(text, **wishes)))
+        speech: Speech = self._wait(self.app.speaker.open(SpeechRequest(text, **wishes)))
         chunks = speech.__aiter__()
         try:
-            while (chunk := self._wait(anext(chunks, None))) is not None:
+            while True:
+                chunk: AudioChunk | None = self._wait(anext(chunks, None))
+                if chunk is None:
+                    break
                 yield chunk
             self.report = speech.report
         finally:

@@ -9,10 +9,11 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from portevoix.audio import AudioChunk, Samples
+from portevoix.audio import AudioChunk
 from portevoix.casting import default_voice, find_level, find_voice
 from portevoix.chain import Chain, Run
 from portevoix.clock import Clock, system_clock
@@ -31,6 +32,9 @@ from portevoix.text.language import guess_language
 from portevoix.text.sanitize import sanitize
 from portevoix.text.sentences import SentenceSplitter
 from portevoix.text.speakable import is_speakable
+
+if TYPE_CHECKING:
+    from portevoix.audio import Samples
 
 JOIN_SECONDS = 0.005
 SPOKEN_LANGUAGES = ("fr", "en")
@@ -70,7 +74,7 @@ class Speech:
     speech, in seconds; their characters are those of the prepared sentence.
     """
 
-    def __init__(self, first: AudioChunk, rest: AsyncGenerator[AudioChunk, None], report: Callable[[], SpeechReport]):
+    def __init__(self, first: AudioChunk, rest: AsyncGenerator[AudioChunk, None], report: Callable[[], SpeechReport]) -> None:
         """Begin with `first`, which is audible unless all of it is emergency silence."""
         self.sample_rate = first.sample_rate
         self._first: AudioChunk | None = first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 
@@ -22,12 +23,14 @@ SECONDS = 1.2345
 FFPROBE = shutil.which("ffprobe")
 
 SIGNATURES = {
-    "audio/mpeg": (b"\xff\xf3", b"\xff\xfb", b"\xff\xf2", b"\xff\xfa"),
-    "audio/ogg": (b"OggS",),
-    "audio/aac": (b"\xff\xf1", b"\xff\xf9"),
-    "audio/flac": (b"fLaC",),
-    "audio/wav": (b"RIFF",),
+    "audio/mpeg": rb"\xff[\xf2\xf3\xfa\xfb]",
+    "audio/ogg": rb"OggS.{22}\x01\x13OpusHead",
+    "audio/aac": rb"\xff[\xf1\xf9]",
+    "audio/flac": rb"fLaC",
+    "audio/wav": rb"RIFF....WAVE",
+    "audio/pcm": rb"\x00\x00",
 }
+"""How bytes of a type begin; raw samples of a sine begin with a zero."""
 
 STREAM_DELAY_SAMPLES = {"mp3": 1105, "aac": 1024}
 """What these codecs put before the first sample by their nature; a stream has no place to say so."""
@@ -88,13 +91,8 @@ def test_the_level_is_kept(name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_media_type_agrees_with_the_bytes(name):
     content = stream_bytes(name, tone(TONE_HZ, 0.5, 24_000), 24_000)
-    media_type = encoder(name, 24_000).media_type
-    assert media_type == FORMATS[name].media_type
-    if name == "pcm":
-        assert not any(content.startswith(marks) for marks in SIGNATURES.values())
-        assert len(content) == 24_000
-    else:
-        assert content.startswith(SIGNATURES[media_type])
+    kinds = [kind for kind, signature in SIGNATURES.items() if re.match(signature, content, re.DOTALL)]
+    assert kinds == [encoder(name, 24_000).media_type]
 
 
 @pytest.mark.parametrize("rate", SOURCES_HZ)

@@ -114,4 +114,4 @@ def test_what_has_no_spelling_is_refused():
 
 
 def test_a_key_is_a_sha256_that_stays():
-    assert key() == "pinned"
+    assert key() == "b8810eda7173adca75306d3cac22427880ef5966a0b0925197972fda91623562"

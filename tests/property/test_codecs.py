@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ VOICE = {RATE: babble(0.4, RATE), 24_000: babble(0.4, 24_000)}
 def encoded(name: str, rate: int, borders: list[int]) -> bytes:
     stream, voice = encoder(name, rate), VOICE[rate]
     edges = [0, *sorted(borders), len(voice)]
-    pieces = [stream.encode(voice[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [stream.encode(voice[start:end]) for start, end in pairwise(edges)]
     return b"".join(pieces) + stream.finish()
 
 

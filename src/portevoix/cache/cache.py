@@ -48,7 +48,7 @@ class SpeechCache:
         self._memory = memory
         self._disk = disk
         self._max_pending_writes = max_pending_writes
-        self._writes: set[asyncio.Task[None]] = set()
+        self._writes: set[asyncio.Future[None]] = set()
         self._hits = self._misses = self._dropped_writes = self._refused = 0
 
     def peek(self, key: str) -> Recording | None:
@@ -82,7 +82,7 @@ class SpeechCache:
         if len(self._writes) >= self._max_pending_writes:
             self._dropped_writes += 1
             return
-        write = asyncio.get_running_loop().create_task(self._disk.put(key, recording), name="cache-write")
+        write = self._disk.put(key, recording)
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
 

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from portevoix.cache.memory import TierStats
@@ -36,7 +37,12 @@ class DiskTier:
     """
 
     def __init__(
-        self, folder: Path, max_bytes: int, ttl_seconds: float, clock: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        max_bytes: int,
+        ttl_seconds: float,
+        clock: Callable[[], float] = time.time,
+        lock_seconds: float = 5.0,
     ) -> None:
         """Keep the settings; the folder is opened, on the thread, when it is first needed.
 
@@ -45,11 +51,11 @@ class DiskTier:
             max_bytes: upper bound of what the recordings take on disk.
             ttl_seconds: age at which a recording is forgotten; `math.inf` for never.
             clock: seconds since the epoch.
+            lock_seconds: how long a write waits for another process that writes, before it is given up.
         """
         self._folder = folder
-        self._max_bytes = max_bytes
-        self._ttl_seconds = ttl_seconds
         self._clock = clock
+        self._make_shelf = partial(Shelf, folder, max_bytes, ttl_seconds, clock, lock_seconds)
         self._shelf: Shelf | None = None
         self._resting_until: float | None = None
         self._is_closed = False
@@ -78,9 +84,14 @@ class DiskTier:
         self._misses += found is None
         return found
 
-    async def put(self, key: str, recording: Recording) -> None:
-        """Keep a recording; return when it is on the disk, or has been given up."""
-        await self._call(lambda shelf: shelf.put(key, recording))
+    def put(self, key: str, recording: Recording) -> asyncio.Future[None]:
+        """Begin to keep a recording, before any look-up that is asked for later.
+
+        Returns:
+            What is done when the recording is on the disk, or has been given up; it need not be awaited.
+        """
+        made = self._clock()
+        return self._call(lambda shelf: shelf.put(key, recording, made))
 
     async def clear(self) -> None:
         """Forget everything, also what other processes have put there."""
@@ -101,10 +112,13 @@ class DiskTier:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close_shelf)
         self._thread.shutdown(wait=False)
 
-    async def _call(self, work: Callable[[Shelf], _Answer]) -> _Answer | None:
-        if self._is_closed or self._is_resting():
-            return None
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+    def _call(self, work: Callable[[Shelf], _Answer]) -> asyncio.Future[_Answer | None]:
+        loop = asyncio.get_running_loop()
+        if not self._is_closed and not self._is_resting():
+            return loop.run_in_executor(self._thread, self._run, work)
+        nothing: asyncio.Future[_Answer | None] = loop.create_future()
+        nothing.set_result(None)
+        return nothing
 
     def _is_resting(self) -> bool:
         return self._resting_until is not None and self._clock() < self._resting_until
@@ -120,7 +134,7 @@ class DiskTier:
 
     def _opened_shelf(self) -> Shelf:
         if self._shelf is None:
-            self._shelf = Shelf(self._folder, self._max_bytes, self._ttl_seconds, self._clock)
+            self._shelf = self._make_shelf()
             if not self.is_working:
                 _log.info("cache.disk_resumed", extra={"folder": str(self._folder)})
             self._resting_until = None

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 _LAYOUT = 1
 """Version of the index; one of another version is begun anew."""
-_LOCK_SECONDS = 5.0
-"""How long a writer waits for another process that writes."""
-_UNWRITTEN_USES = 64
-"""After so many look-ups the order of use is written down."""
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS recordings (
@@ -32,8 +28,8 @@ _NEXT_TURN = "(SELECT COALESCE(MAX(turn), 0) + 1 FROM recordings)"
 class Shelf:
     """Keep recordings on disk by blocking calls; one thread uses it, and any number of processes share the folder.
 
-    Files change only while the index is locked for writing: so a file without a line in the index is an orphan of a
-    process that died, whoever else is at work, and can be swept away. A look-up takes no lock. What was cut short,
+    Files are made only while the index is locked for writing: so a file without a line in the locked index is an orphan
+    of a process that died, whoever else is at work, and can be swept away. A look-up takes no lock. What was cut short,
     damaged or swapped is found by its name, the SHA-256 of key and content, and is never served.
 
     Attributes:
@@ -42,7 +38,9 @@ class Shelf:
         evictions: recordings that made room for those of this process.
     """
 
-    def __init__(self, folder: Path, max_bytes: int, ttl_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, max_bytes: int, ttl_seconds: float, clock: Callable[[], float], lock_seconds: float
+    ) -> None:
         """Open or make the folder, and sweep it.
 
         Args:
@@ -50,6 +48,7 @@ class Shelf:
             max_bytes: upper bound of what the recordings take on disk.
             ttl_seconds: age at which a recording is forgotten.
             clock: seconds since the epoch, because ages outlive the process.
+            lock_seconds: how long a write waits for another process that writes.
 
         Raises:
             OSError: the folder cannot be made or written.
@@ -59,10 +58,11 @@ class Shelf:
         self._max_bytes = max_bytes
         self._ttl_seconds = ttl_seconds
         self._clock = clock
-        self._used: dict[str, None] = {}  # keys in the order of use, not yet written down
+        # Keys in the order of use, written down with the next write, so that a look-up never waits for a lock.
+        self._used: dict[str, None] = {}
         self.entries = self.bytes = self.evictions = 0
         self._files.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._index = sqlite3.connect(_index_path(folder), timeout=_LOCK_SECONDS, isolation_level=None)
+        self._index = sqlite3.connect(_index_path(folder), timeout=lock_seconds, isolation_level=None)
         try:
             self._prepare()
         except BaseException:
@@ -78,23 +78,29 @@ class Shelf:
         recording = self._read(key, row[0])
         if recording is None:
             return None
-        self._note_use(key)
+        self._used.pop(key, None)
+        self._used[key] = None
         return recording, age_seconds
 
-    def put(self, key: str, recording: Recording) -> None:
-        """Keep a recording, unless it alone is larger than the bound; the ones used longest ago make room."""
+    def put(self, key: str, recording: Recording, made: float) -> None:
+        """Keep a recording made at that time, unless it alone is larger than the bound; the ones used longest ago go.
+
+        The recording that was there before under this key is lost only when the new one is safe.
+        """
         content = recording.to_bytes()
         if len(content) > self._max_bytes:
             return
         name = _name(key, content)
         with self._writing():
-            self._remove(key)
+            before = self._index.execute("SELECT name FROM recordings WHERE key = ?", (key,)).fetchone()
             self._write(name, content)
             self._index.execute(
-                f"INSERT INTO recordings VALUES (?, ?, ?, ?, {_NEXT_TURN})",  # noqa: S608 -- a constant
-                (key, name, len(content), self._clock()),
+                f"INSERT OR REPLACE INTO recordings VALUES (?, ?, ?, ?, {_NEXT_TURN})",  # noqa: S608 -- a constant
+                (key, name, len(content), made),
             )
             self._make_room()
+        if before and before[0] != name:
+            self._path(before[0]).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -140,39 +146,30 @@ class Shelf:
                 self._index.execute("ROLLBACK")
             raise
 
-    def _note_use(self, key: str) -> None:
-        self._used.pop(key, None)
-        self._used[key] = None
-        if len(self._used) >= _UNWRITTEN_USES:
-            with self._writing():
-                pass
-
     def _write_uses(self) -> None:
         update = f"UPDATE recordings SET turn = {_NEXT_TURN} WHERE key = ?"  # noqa: S608 -- a constant
-        self._index.executemany(update, [(key,) for key in self._used])
+        for key in self._used:
+            self._index.execute(update, (key,))
         self._used.clear()
 
     def _make_room(self) -> None:
         self._measure()
         leaving, excess = [], self.bytes - self._max_bytes
-        for key, size in self._index.execute("SELECT key, bytes FROM recordings ORDER BY turn"):
+        for key, name, size in self._index.execute("SELECT key, name, bytes FROM recordings ORDER BY turn"):
             if excess <= 0:
                 break
-            leaving.append(key)
+            leaving.append((key, name))
             excess -= size
-        for key in leaving:
-            self._remove(key)
-        self.evictions += len(leaving)
-        self._measure()
+        for key, name in leaving:
+            self._path(name).unlink(missing_ok=True)
+            self._index.execute("DELETE FROM recordings WHERE key = ?", (key,))
+        if leaving:
+            self.evictions += len(leaving)
+            self._measure()
 
     def _measure(self) -> None:
         sizes = "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM recordings"
         self.entries, self.bytes = self._index.execute(sizes).fetchone()
-
-    def _remove(self, key: str) -> None:
-        for (name,) in self._index.execute("SELECT name FROM recordings WHERE key = ?", (key,)).fetchall():
-            self._path(name).unlink(missing_ok=True)
-        self._index.execute("DELETE FROM recordings WHERE key = ?", (key,))
 
     def _sweep(self) -> None:
         """Remove files that no line of the index names, and lines whose file is gone."""

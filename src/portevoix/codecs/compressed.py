@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,6 @@ class Recipe:
         bit_rate: bits per second, or 0 where the codec is lossless.
         codec_options: FFmpeg's options of the encoder.
         muxer_options: FFmpeg's options of the muxer.
-        stream_options: the same, only when the bytes leave at once.
     """
 
     container: str
@@ -45,7 +45,6 @@ class Recipe:
     bit_rate: int = 0
     codec_options: Mapping[str, str] = field(default_factory=dict)
     muxer_options: Mapping[str, str] = field(default_factory=dict)
-    stream_options: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Outlet:
@@ -96,6 +95,9 @@ class CompressedWriter:
         self._sink: _File | _Outlet = _File() if is_file else _Outlet()
         self._container = _open(recipe, self._sink, is_file=is_file)
         self._stream = _add_stream(self._container, recipe, sample_rate)
+        # A container and its stream refer to each other: without this, a megabyte for each listener who left in the
+        # middle would wait for the garbage collector.
+        weakref.finalize(self, self._container.close).atexit = False
 
     def write(self, samples: NDArray[np.float32]) -> bytes:
         """Encode float32 samples (n,) and return the frames that are complete."""
@@ -125,7 +127,7 @@ class CompressedWriter:
 def _open(recipe: Recipe, sink: _File | _Outlet, *, is_file: bool) -> Any:
     import av
 
-    streaming = {} if is_file else {**AT_ONCE, **recipe.stream_options}
+    streaming = {} if is_file else AT_ONCE
     return av.open(
         sink,
         "w",

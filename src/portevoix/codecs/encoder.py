@@ -43,7 +43,10 @@ class Writer(Protocol):
     """Turn clean samples of one fixed rate into the bytes of one format."""
 
     def write(self, samples: NDArray[np.float32]) -> bytes:
-        """Take float32 samples (n,), finite, -1 to 1, n at least 1, and return the bytes that are ready."""
+        """Take float32 samples (n,), n at least 1, and return the bytes that are ready.
+
+        They are finite and -1 to 1, but for the little that a resampler overshoots.
+        """
 
     def close(self) -> bytes:
         """Return the bytes still held back; nothing is written after this."""
@@ -114,10 +117,7 @@ class StreamEncoder:
 
 
 class _Resampling:
-    """Change the rate of one response; soxr gives the same samples for any chunking.
-
-    The filter can overshoot full scale, so its output is clipped again.
-    """
+    """Change the rate of one response; soxr gives the same samples for any chunking."""
 
     def __init__(self, source_hz: int, target_hz: int) -> None:
         import soxr
@@ -132,4 +132,4 @@ class _Resampling:
 
     def _resample(self, samples: NDArray[np.float32], *, is_last: bool) -> NDArray[np.float32]:
         resampled: NDArray[np.float32] = self._stream.resample_chunk(samples, last=is_last)
-        return np.clip(resampled, -1, 1, out=resampled)
+        return resampled

@@ -61,8 +61,6 @@ _MP3 = Recipe(
     sample_format="fltp",
     bit_rate=64_000,
     muxer_options={"id3v2_version": "0"},
-    # The Xing frame holds the length; a stream could never mend it, and players believe it.
-    stream_options={"write_xing": "0"},
 )
 _OPUS = Recipe(
     container="ogg",

@@ -58,7 +58,7 @@ def _absent(
         if name in engines:
             continue
         key = f"{BACKENDS}.{name}"
-        ledger.warn(key, node, "no engine of this name is installed", did_you_mean(name, engines))
+        ledger.warn(key, node, "no usable engine of this name is installed", did_you_mean(name, engines))
         absent[name] = {part: value.plain() for part, value in _entries(node, key, ledger).items()}
         ledger.note(key, node)
     return absent

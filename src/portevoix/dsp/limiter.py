@@ -24,8 +24,8 @@ class Limiter:
     A look-ahead peak limiter: the gain a sample needs is held over the look-ahead, let go exponentially, and averaged
     over the look-ahead again, so that it arrives in time and never jumps. Where nothing exceeds the ceiling the samples
     come out as they are, bit for bit. The output is the same however the input is cut, and nothing is delayed in it:
-    what the look-ahead holds back comes with `flush`. NaN and infinite samples become silence, lest one of them turn the
-    rest down. Not for two threads at once.
+    what the look-ahead holds back comes with `flush`. NaN and infinite samples become silence, lest one of them turn
+    the rest down. Not for two threads at once.
     """
 
     _held: NDArray[np.float32]

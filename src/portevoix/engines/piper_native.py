@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -20,6 +20,9 @@ from portevoix.system.gpus import find_gpus, pick_gpu
 from portevoix.text.phonemes import Phonemizer, PhonemeSentence, SpokenWord
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from portevoix.vits.scheduler import Scheduler
     from portevoix.vits.sessions import Device
     from portevoix.vits.voice import VitsVoice
@@ -31,7 +34,7 @@ PRELOADED_LANGUAGES = ("fr", "en")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PiperNativeOptions:
     """What can be configured under `backends.piper_native`."""
 
     model_path: str | None = field(default=None, metadata={"help": "a Piper model to prefer over those in the folders"})
@@ -72,13 +75,13 @@ class PiperNative:
 
     name: ClassVar[str] = "piper_native"
     summary: ClassVar[str] = "Piper neural voices in process: sound begins after a few frames"
-    Options: ClassVar[type[Any]] = Options
+    Options: ClassVar[type[Any]] = PiperNativeOptions
     priority: ClassVar[int] = 10
     target_latency_ms: ClassVar[float] = 120.0
     delivery: ClassVar[Delivery] = Delivery.FRAMES
     is_silent: ClassVar[bool] = False
 
-    def __init__(self, options: Options, surroundings: Surroundings) -> None:
+    def __init__(self, options: PiperNativeOptions, surroundings: Surroundings) -> None:
         """Remember where voices are; load nothing."""
         self._options = options
         self._surroundings = surroundings
@@ -150,13 +153,13 @@ class PiperNative:
 
     async def _sentence(
         self, loaded: _Loaded, sentence: PhonemeSentence, utterance: Utterance, words: list[SpokenWord],
-        offset_seconds: float,
+        began_seconds: float,
     ) -> AsyncGenerator[AudioChunk, None]:  # fmt: skip
         rate = loaded.network.sample_rate
+        clockwork = _WordTimes(words, rate, began_seconds)
         async with aclosing(self._pieces(loaded, sentence, utterance)) as pieces:
             async for piece in pieces:
-                marks = _marks(words, piece.durations, rate, offset_seconds) if piece.durations is not None else ()
-                yield AudioChunk(piece.samples, rate, marks)
+                yield AudioChunk(piece.samples, rate, clockwork.learn(piece.id_samples))
 
     def _pieces(self, loaded: _Loaded, sentence: PhonemeSentence, utterance: Utterance) -> AsyncGenerator[Any, None]:
         options, defaults = self._options, loaded.phonemizer.defaults
@@ -168,7 +171,7 @@ class PiperNative:
             noise_scale=_first(options.noise_scale, defaults.noise_scale),
             noise_w_scale=_first(options.noise_w_scale, defaults.noise_w_scale),
             seed=utterance.seed,
-            slack_seconds=utterance.slack_seconds,
+            plays_in_seconds=utterance.slack_seconds,
         )
 
     def _speaker(self, loaded: _Loaded, wanted: str | int | None) -> int | None:
@@ -280,19 +283,30 @@ class PiperNative:
         return f"speaks sentence by sentence: {reasons[0]}" if reasons else ""
 
 
-def _marks(
-    words: list[SpokenWord], durations: Any, sample_rate: int, offset_seconds: float
-) -> tuple[WordMark, ...]:
-    """Return the times of words from the samples that each id takes, shape (ids,)."""
-    import numpy as np
+class _WordTimes:
+    """Turn the lengths of ids, as they become known, into the times of words."""
 
-    ends = np.concatenate([[0], np.cumsum(durations)]) / sample_rate + offset_seconds
-    marks, begin = [], float(offset_seconds)
-    for word in words:
-        end = float(ends[min(word.id_end, len(ends) - 1)])
-        marks.append(WordMark(word.start, word.end, begin, end))
-        begin = end
-    return tuple(marks)
+    def __init__(self, words: list[SpokenWord], sample_rate: int, began_seconds: float) -> None:
+        self._words = deque(words)
+        self._rate = sample_rate
+        self._offset = began_seconds
+        self._begin = began_seconds
+        self._samples = 0
+        self._ids = 0
+
+    def learn(self, id_samples: NDArray[np.int64]) -> tuple[WordMark, ...]:
+        """Return the words whose end is known with these lengths of the next ids, int64, shape (n,)."""
+        marks = []
+        for samples in id_samples.tolist():
+            self._samples += samples
+            self._ids += 1
+            while self._words and self._words[0].id_end <= self._ids:
+                marks.append(self._mark(self._words.popleft()))
+        return tuple(marks)
+
+    def _mark(self, word: SpokenWord) -> WordMark:
+        begin, self._begin = self._begin, self._offset + self._samples / self._rate
+        return WordMark(word.start, word.end, begin, self._begin)
 
 
 def _first(chosen: float | None, default: float) -> float:

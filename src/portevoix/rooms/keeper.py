@@ -79,7 +79,8 @@ class Keeper(Generic[L]):
             return EngineState(Phase.READY)
         if self._task is None or self._task.done():
             return EngineState(Phase.IDLE)
-        return EngineState(Phase.READY, "its process is being replaced") if self._deaths else EngineState(Phase.LOADING)
+        has_lived = self._deaths or (self._next is not None and self._next.done())
+        return EngineState(Phase.READY, "its process is being replaced") if has_lived else EngineState(Phase.LOADING)
 
     async def get(self) -> L:
         """Return the living worker, waiting for one that is being started.

@@ -41,10 +41,10 @@ SOMETIMES_FINAL = _words(
 FIRST_WORDS = _words(
     """
     the a an he she it we they you this that these those there then but and or so if when what who why how his her
-    its our their your my in on at for from with after before not no yes now one some all as i le la les l un une
-    des il elle nous vous ils elles ce cet cette ces c j je tu mais et ou donc ni car si quand que qui quoi
+    its our their your my in on at for from with after before not no yes now one some all as i le la les l' un une
+    des il elle nous vous ils elles ce cet cette ces c' j' je tu mais et ou donc ni car si quand que qui quoi
     comment pourquoi où son sa ses leur leurs notre nos votre vos mon ma mes dans en au aux avec pour par sur
-    après avant puis alors ensuite oui non maintenant tout tous toutes chaque d s n qu
+    après avant puis alors ensuite oui non maintenant tout tous toutes chaque d' s' n' qu'
     """
 )
 """Case folded: with a capital after an initial or an acronym ("Plan B. Then") they start a new sentence."""

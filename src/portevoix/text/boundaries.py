@@ -19,7 +19,7 @@ WIDE_ENDERS = "。！？｡।॥։።។"
 _ALL_ENDERS = ENDERS + WIDE_ENDERS
 _CLOSERS = "\"'”’»›“)]}*_~」』）】》〉"
 _WIDE_CLOSERS = "”’»)]」』）】》〉"
-_CONTINUING = ",;:–—=("
+_CONTINUING = ",;:–—=(.…"
 _LONGEST_TOKEN = 24
 _SHORT_WORD = 4  # letters; a shorter word with a period may be an abbreviation that no list knows
 _LONGEST_FIRST_WORD = 12
@@ -115,7 +115,11 @@ def _is_first_word_next(arrival: Arrival, gap: int) -> bool:
     first = last = arrival.skip_space(gap)
     while last < first + _LONGEST_FIRST_WORD and arrival.at(last).isalpha():
         last += 1
-    return arrival.text[first:last].casefold() in FIRST_WORDS
+    following = arrival.at(last)
+    word = arrival.text[first:last].casefold()
+    if following == ".":
+        return False  # one more initial
+    return word in FIRST_WORDS or (following in tuple("'’") and f"{word}'" in FIRST_WORDS)
 
 
 def line_end(arrival: Arrival, start: int, mark: int) -> int | None:

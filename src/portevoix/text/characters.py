@@ -80,11 +80,11 @@ def _replacement(character: str) -> str | None:
         return "\n"
     if character.isspace() or character in _BLANK_LETTERS:
         return " "
+    if _is_in(character, _STYLED_RANGES):
+        return unicodedata.normalize("NFKC", character)
     if _is_picture(character, category):
         return _SKIPPED
-    if _is_invisible(character, category):
-        return None
-    return unicodedata.normalize("NFKC", character) if _is_in(character, _STYLED_RANGES) else character
+    return None if _is_invisible(character, category) else character
 
 
 def _is_picture(character: str, category: str) -> bool:

@@ -35,7 +35,7 @@ _ANGLE_ADDRESS = re.compile(r"<((?:https?|ftp)://[^\s<>]*|(?:mailto:)?[^\s<>@/]+
 # Latin letters go on inside an address; other scripts are written against it without a space and end it.
 _ADDRESS_CHARACTER = r"[!#-;=?-\[\]_a-z~\u00c0-\u024f]"
 _ADDRESS = re.compile(
-    rf"(?<![\w@])(?:(?:https?|ftps?|wss?|file|git|ssh)://{_ADDRESS_CHARACTER}*+|www\.(?=[^\W_]){_ADDRESS_CHARACTER}++)",
+    rf"(?<![0-9a-z_@])(?:(?:https?|ftps?|wss?|file|git|ssh)://{_ADDRESS_CHARACTER}*+|www\.(?=[^\W_]){_ADDRESS_CHARACTER}++)",
     re.IGNORECASE,
 )
 _MAIL_SCHEME = re.compile(r"\bmailto:(?=[^\s@]{1,64}@)", re.IGNORECASE)

@@ -20,7 +20,8 @@ _FOOTNOTE = re.compile(r"\[\^[^\s\[\]]{1,64}\]:?")
 
 _DESTINATION = r"(?:<[^<>\n]*+>|[^\s()<>]*+(?:\([^\s()]*+\)[^\s()]*+)*+)"
 _TITLE = r"(?:\s+(?:\"[^\"\n]*+\"|'[^'\n]*+'))?"
-_LINK = re.compile(rf"(?:!|(?<!\w))\[([^\[\]]*+)\]\({_DESTINATION}{_TITLE}\)")
+_IMAGE = re.compile(rf"!\[([^\[\]]*+)\]\({_DESTINATION}{_TITLE}\)")
+_LINK = re.compile(rf"(?<!\w)\[([^\[\]]*+)\]\({_DESTINATION}{_TITLE}\)")
 _NUMBERED_LINK = re.compile(r"(?<!\w)\[(?=[^\[\]\n]*?[^\W\d_])([^\[\]\n]++)\]\[\d{0,3}\]")
 # The second half of a link whose words were cut into two sentences.
 _LINK_END = re.compile(r"\]\((?:https?://|www\.|mailto:|/|#)[^\s()]*+\)", re.IGNORECASE)
@@ -40,7 +41,8 @@ def strip_links(text: str) -> str:
     if "[" not in text and "](" not in text:
         return text
     text = _FOOTNOTE.sub("", _DEFINITION.sub("", text))
-    return _LINK_END.sub("", _NUMBERED_LINK.sub(r"\1", _LINK.sub(r"\1", text)))
+    text = _LINK.sub(r"\1", _IMAGE.sub(r"\1", text))  # a picture may be the words of a link
+    return _LINK_END.sub("", _NUMBERED_LINK.sub(r"\1", text))
 
 
 def strip_blocks(text: str) -> str:

@@ -82,7 +82,7 @@ class Utterance:
         self._encodings_begun = self._encodings_done = 0
         self._ids_told = 0
         self._bounds = [0]
-        self._flow_begun = self._flow_done = 0
+        self._flow_begun = self._flow_done = self._flowed_to = 0
         self._segments: list[_Segment] = []
         self._chunks_begun = self._chunks_told = 0
         self._chunks: dict[int, np.ndarray] = {}
@@ -166,6 +166,7 @@ class Utterance:
     def _encoded(self, encoding: Encoding) -> list[Piece]:
         self._expansion = self._expansion.grown(encoding)
         self._encodings_done += 1
+        del self._bounds[self._flow_begun + 1 :]
         return []
 
     def _begin_flow(self) -> Work:
@@ -176,39 +177,35 @@ class Utterance:
 
         def work() -> Commit:
             segment = self._flowed(expansion, first, last)
-            return lambda: self._keep(segment, chunks)
+            return lambda: self._keep(segment)
 
         return work
 
     def _flowed(self, expansion: Expansion, first: int, last: int) -> _Segment:
+        if first == last:
+            return _Segment(first, last, np.empty((self._facts.channels, 0), dtype=np.float32))
         before, after = self._facts.flow_reach
         start, stop = max(0, first - before), min(expansion.frames, last + after)
         prior = expansion.prior(start, stop, self._noise, self._manner)
         latents = self._network.flow(prior, self._manner)
         return _Segment(first, last, latents[:, first - start : last - start])
 
-    def _keep(self, segment: _Segment, chunks: int) -> list[Piece]:
-        self._segments.append(segment)
-        self._segments.sort(key=lambda kept: kept.first)
-        self._flow_done = self._contiguous(chunks)
+    def _keep(self, segment: _Segment) -> list[Piece]:
+        """Keep a segment; segments may be ready out of order, and a chunk needs all before its end."""
+        self._segments = sorted([*self._segments, segment], key=lambda kept: kept.first)
+        for kept in self._segments:
+            if kept.first == self._flowed_to:
+                self._flowed_to = kept.last
+        while self._flow_done < self._flow_begun and self._flow_end(self._flow_done + 1) <= self._flowed_to:
+            self._flow_done += 1
         return []
-
-    def _contiguous(self, chunks: int) -> int:
-        """Return how many chunks have all their latents: segments may be ready out of order."""
-        end = self._segments[0].first
-        for segment in self._segments:
-            if segment.first != end:
-                break
-            end = segment.last
-        limit = max(chunks, self._flow_begun)
-        return next((count for count in range(limit, self._flow_done, -1) if self._flow_end(count) <= end), self._flow_done)
 
     def _begin_chunk(self) -> Work:
         number = self._chunks_begun
         self._chunks_begun += 1
         first, last = self._bounds[number], self._bounds[number + 1]
         before, after = self._facts.decoder_reach
-        start, stop = max(0, first - before), min(last + after, self._segments[-1].last)
+        start, stop = max(0, first - before), min(last + after, self._flowed_to)
         segments = [segment for segment in self._segments if segment.first < stop and segment.last > start]
         self._segments = [segment for segment in self._segments if segment.last > last - before]
 

@@ -6,22 +6,13 @@ import pytest
 
 from portevoix.cache.memory import MemoryTier, TierStats
 from portevoix.errors import InvalidParameter
-from tests.unit.cache.recordings import recording
+from tests.recordings import HandClock, recording
 
 ONE = recording()
 
 
-class Hand:
-    """A clock that is moved by hand."""
-
-    seconds = 1000.0
-
-    def __call__(self):
-        return self.seconds
-
-
 def tier(entries=3, ttl_seconds=math.inf, clock=None):
-    return MemoryTier(entries * ONE.size_bytes, ttl_seconds, clock or Hand())
+    return MemoryTier(entries * ONE.size_bytes, ttl_seconds, clock or HandClock())
 
 
 def test_what_was_kept_is_found():
@@ -59,7 +50,7 @@ def test_one_that_grew_too_large_is_not_served_in_its_old_form():
 
 
 def test_age_is_bounded():
-    clock = Hand()
+    clock = HandClock()
     memory = tier(ttl_seconds=60, clock=clock)
     memory.put("a", ONE)
     clock.seconds += 59.9
@@ -70,7 +61,7 @@ def test_age_is_bounded():
 
 
 def test_age_counts_from_when_it_was_made():
-    clock = Hand()
+    clock = HandClock()
     memory = tier(ttl_seconds=60, clock=clock)
     memory.put("a", ONE, age_seconds=50)
     clock.seconds += 10

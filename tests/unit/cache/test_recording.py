@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from portevoix.audio import AudioChunk
 from portevoix.cache.recording import Recording
 from portevoix.errors import EmptyAudio
-from tests.unit.cache.recordings import RATE, chunk, mark, recording, tone
+from tests.recordings import RATE, chunk, mark, recording, tone
 
 
 def heard(kept, seconds_per_chunk=0.25):

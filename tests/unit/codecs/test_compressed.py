@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
+import resource
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,12 @@ from portevoix.errors import UnknownFormat
 from tests.signals import tone
 
 HZ = 24_000
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 COMPRESSED = [name for name, known in FORMATS.items() if known.recipe]
 
 
@@ -33,6 +42,18 @@ def test_a_streamed_mp3_begins_with_sound_and_a_file_with_its_length():
 def test_flac_begins_without_padding():
     stream = encoder("flac", HZ)
     assert len(stream.encode(tone(440, 0.06, HZ))) < 2500
+
+
+def test_a_listener_who_leaves_in_the_middle_frees_the_codec_at_once():
+    gc.collect()
+    gc.disable()
+    try:
+        before = resident_bytes()
+        for _ in range(100):
+            encoder("flac", HZ).encode(tone(440, 0.1, HZ))
+        assert resident_bytes() - before < 40_000_000
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", COMPRESSED)

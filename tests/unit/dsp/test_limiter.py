@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from portevoix.dsp import Limiter
 from portevoix.dsp.limiter import CEILING
-from tests.listening import clicks_at
-from tests.signals import babble, stream_through
+from tests.listening import clicks_at, clipped_share
+from tests.signals import babble, stream_through, tone
 
 HZ = 22_050
 
@@ -24,6 +24,12 @@ def test_no_peak_passes_the_ceiling(gain):
     limited = stream_through(Limiter(HZ), voice, 777)
     assert len(limited) == len(voice)
     assert np.max(np.abs(limited)) <= np.float32(CEILING)
+
+
+def test_the_gain_is_down_in_time_so_that_nothing_is_cut_flat():
+    onset = np.concatenate([np.zeros(1000, np.float32), tone(150, 0.5, HZ, level=3)])
+    assert clipped_share(np.clip(onset, -CEILING, CEILING)) > 0.1
+    assert clipped_share(stream_through(Limiter(HZ), onset, 777)) == 0
 
 
 def test_a_single_peak_bends_its_surroundings_without_a_click():

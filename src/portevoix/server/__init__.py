@@ -1,0 +1,1 @@
+"""The HTTP server: protocols in, the house's speech out."""

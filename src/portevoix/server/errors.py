@@ -1,0 +1,125 @@
+"""Errors as HTTP: one table from the error tree to status codes, one shape of body."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from portevoix.errors import (
+    ChainExhausted,
+    EngineError,
+    EngineNotFound,
+    LanguageNotSupported,
+    NotAllowed,
+    Overloaded,
+    PortevoixError,
+    RequestError,
+    VoiceNotFound,
+)
+
+
+class UnreadableBody(RequestError):
+    """Refuse a body that is not the JSON it should be."""
+
+    code = "unreadable_body"
+
+
+class BodyTooLarge(RequestError):
+    """Refuse a body beyond the configured size, before reading it whole."""
+
+    code = "body_too_large"
+
+
+class WrongContentType(RequestError):
+    """Refuse a body that does not say it is JSON."""
+
+    code = "wrong_content_type"
+
+
+class HostNotAllowed(RequestError):
+    """Refuse a request that was sent to another host name than ours."""
+
+    code = "host_not_allowed"
+
+
+class NotThere(RequestError):
+    """Refuse a path that nothing answers."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(RequestError):
+    """Refuse a method that the path does not have."""
+
+    code = "method_not_allowed"
+
+
+class ModelNotFound(RequestError):
+    """Refuse to describe a model that is not listed."""
+
+    code = "model_not_found"
+
+
+class Stopping(PortevoixError):
+    """Tell that the server is about to end."""
+
+    code = "server_stopping"
+
+
+STATUS: dict[type[BaseException], int] = {
+    PortevoixError: 500,
+    RequestError: 400,
+    VoiceNotFound: 404,
+    EngineNotFound: 404,
+    ModelNotFound: 404,
+    NotThere: 404,
+    LanguageNotSupported: 404,
+    NotAllowed: 403,
+    HostNotAllowed: 403,
+    MethodNotAllowed: 405,
+    BodyTooLarge: 413,
+    WrongContentType: 415,
+    Overloaded: 429,
+    EngineError: 503,
+    ChainExhausted: 503,
+    Stopping: 503,
+}
+"""HTTP status by kind of error; an error has the status of its nearest ancestor in this table."""
+
+RETRY_SECONDS = 1
+"""When it is worth while to ask again after a 503 that says nothing better."""
+
+
+def status_of(error: BaseException) -> int:
+    """Return the HTTP status of an error; 500 for what is no error of the house."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def error_body(error: BaseException) -> dict[str, Any]:
+    """Return the body that OpenAI's clients read; an error that is not the house's own tells nothing of itself."""
+    if not isinstance(error, PortevoixError):
+        return _shape("the server made a mistake: its log says which", "server_error", None, "internal_error")
+    message = ". ".join(part.rstrip(".") for part in (str(error), error.hint) if part)
+    return _shape(f"{message}.", _kind(status_of(error)), getattr(error, "param", None), error.code)
+
+
+def error_answer(error: BaseException) -> JSONResponse:
+    """Return the whole answer."""
+    status = status_of(error)
+    headers = {"Cache-Control": "no-store"}
+    if status in (429, 503):
+        headers["Retry-After"] = str(math.ceil(getattr(error, "retry_after_seconds", RETRY_SECONDS)))
+    return JSONResponse(error_body(error), status, headers)
+
+
+def _shape(message: str, kind: str, param: str | None, code: str) -> dict[str, Any]:
+    readable = message.encode("utf-8", "replace").decode()
+    return {"error": {"message": readable, "type": kind, "param": param, "code": code}}
+
+
+def _kind(status: int) -> str:
+    if status == 429:  # noqa: PLR2004 - an HTTP status
+        return "rate_limit_error"
+    return "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004 - the same
