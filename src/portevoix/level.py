@@ -17,7 +17,15 @@ from portevoix.cache.recording import Recording
 from portevoix.clock import Clock, system_clock
 from portevoix.dsp.loudness import is_audible
 from portevoix.engine import Delivery, Engine, EngineState, Phase
-from portevoix.errors import CircuitOpen, EngineError, EngineFailed, EngineSilent, EngineUnavailable, ModelMissing
+from portevoix.errors import (
+    CircuitOpen,
+    EngineError,
+    EngineFailed,
+    EngineSilent,
+    EngineTimeout,
+    EngineUnavailable,
+    ModelMissing,
+)
 from portevoix.events import BreakerMoved, Hook, LookedUp, ignore
 from portevoix.resilience.breaker import CircuitBreaker, State
 from portevoix.resilience.holding import deliver
@@ -229,11 +237,12 @@ class Level:
                     yield chunk
             hearing.end()
         except EngineError as error:
-            self._count_failure(error)
+            self._count_failure(error, utterance.voice)
             raise
         except (GeneratorExit, asyncio.CancelledError):
             if not hearing.is_heard and self._clock() - began >= budget:
-                self.breaker.fail()
+                late = EngineTimeout(f"{self.name} was late", f"no audio within {budget:.2f} s")
+                self._count_failure(late, utterance.voice)
             raise
         self.breaker.succeed()
 
@@ -253,9 +262,11 @@ class Level:
         except Exception as error:
             raise EngineFailed(f"{self.name} failed", f"{type(error).__name__}: {error}") from error
 
-    def _count_failure(self, error: EngineError) -> None:
+    def _count_failure(self, error: EngineError, voice: Voice) -> None:
         self.last_error = error
         self.breaker.fail()
+        if self.breaker.is_open():
+            self._try_to_recover(voice)
 
     def _keeper(self, key: str) -> Any:
         def keep(chunks: list[AudioChunk]) -> None:
@@ -295,21 +306,21 @@ class Level:
         self._notify(BreakerMoved(self.name, state, self.breaker.rest_seconds))
 
     def _try_to_recover(self, voice: Voice) -> None:
-        """Begin the background trial, at once when it is due, else when the rest is over."""
+        """Begin the background trials, unless they are under way."""
         if self._trial is None or self._trial.done():
             self._trial = asyncio.create_task(self._recover(voice), name=f"trial of {self.name}")
 
     async def _recover(self, voice: Voice) -> None:
-        await asyncio.sleep(self.breaker.rest_seconds)
-        if not self.breaker.is_open():
-            return
-        self.breaker.begin_trial()
-        try:
-            await self.prove(voice.language)
-        except EngineError as error:
-            logger.info("breaker.trial_failed", extra={"engine": self.name, "code": error.code})
-            if self.breaker.state == "half_open":
-                self._count_failure(error)
+        """Try the engine after each rest, with somebody else's words than the user's, until it speaks."""
+        while self.breaker.is_open():
+            await asyncio.sleep(self.breaker.rest_seconds)
+            self.breaker.begin_trial()
+            try:
+                await self.prove(voice.language)
+            except EngineError as error:
+                logger.info("breaker.trial_failed", extra={"engine": self.name, "code": error.code})
+                if self.breaker.state == "half_open":
+                    self.breaker.fail()
 
 
 class _Hearing:

@@ -253,7 +253,7 @@ async def test_with_patience_the_better_engine_is_waited_for() -> None:
 
 @virtual
 async def test_silence_is_the_last_resort_and_counts_as_speech() -> None:
-    silent = ScriptedEngine("silent", is_silent=True)
+    silent = ScriptedEngine("silent", is_silent=True, delivery=Delivery.FRAMES)
     chunks = await speak(chain(ScriptedEngine("a", fault=fails()), silent))
     assert engines_heard(chunks) == ["silent"]
     assert all(chunk.source.is_silent for chunk in chunks if chunk.source)
@@ -312,7 +312,7 @@ async def test_what_the_first_engine_said_is_remembered_while_it_rests() -> None
 
 @virtual
 async def test_silence_is_never_remembered() -> None:
-    silent = ScriptedEngine("silent", is_silent=True)
+    silent = ScriptedEngine("silent", is_silent=True, delivery=Delivery.FRAMES)
     speaking = chain(silent, cache=cache())
     await speak(speaking)
     await speak(speaking)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -20,6 +19,8 @@ from portevoix.rooms.worker import RoomPlan
 from portevoix.speech import language_family
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from portevoix.audio import AudioChunk
     from portevoix.speech import Utterance, Voice
 
@@ -100,7 +101,7 @@ class SystemVoice:
             EngineError: the process died, or the voice refused.
         """
         await self.load()
-        assert self._room is not None  # noqa: S101 - load has set it
+        assert self._room is not None  # noqa: S101 - what the line before has settled
         async with aclosing(self._room.stream(utterance)) as chunks:
             async for chunk in chunks:
                 yield chunk

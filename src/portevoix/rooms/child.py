@@ -14,10 +14,10 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portevoix.errors import EngineUnavailable
@@ -25,6 +25,8 @@ from portevoix.rooms.frames import Frame, FrameDecoder, FrameError, pack
 from portevoix.rooms.wire import error_fields, mark_fields, utterance_from
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from portevoix.audio import AudioChunk
     from portevoix.engine import Synthesizer
     from portevoix.speech import Utterance
@@ -121,8 +123,8 @@ class Inbox:
             job = Job(frame.header["id"], utterance_from(frame.header["utterance"]), frame.header["credit"])
             self._jobs[job.number] = job
             self._work.put(job)
-        elif job := self._jobs.get(frame.header.get("id", 0)):
-            _steer(job, frame)
+        elif known := self._jobs.get(frame.header.get("id", 0)):
+            _steer(known, frame)
 
 
 def _steer(job: Job, frame: Frame) -> None:
@@ -150,7 +152,7 @@ def _serve(pipe: Pipe, inbox: Inbox, factory: str, options: Mapping[str, Any]) -
     try:
         synthesizer = _make(factory)(**options)
         voices = [asdict(voice) for voice in synthesizer.voices()]
-    except Exception as error:  # noqa: BLE001 - whatever a foreign package raises travels to the parent
+    except Exception as error:  # noqa: BLE001 - what a foreign package raises travels to the parent
         traceback.print_exc()
         pipe.send({"kind": "failed", "error": error_fields(error)})
         return
@@ -182,7 +184,7 @@ def _speak(pipe: Pipe, synthesizer: Synthesizer, job: Job) -> None:
             _close(chunks)
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a foreign package raises costs one sentence
+    except Exception as error:  # noqa: BLE001 - what a foreign package raises travels to the parent
         end["error"] = error_fields(error)
     pipe.send(end)
 
@@ -210,9 +212,8 @@ def _take_pipes() -> Pipe:
 
 def _resident_bytes() -> int:
     """Return this process's resident memory, or 0 where it cannot be known cheaply."""
-    with suppress(OSError, ValueError, AttributeError):
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - pathlib is not needed for anything else
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, AttributeError):
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HEADER_LIMIT_BYTES = 16 << 20
 """Longest header that is sent or believed."""

@@ -88,7 +88,7 @@ class Keeper(Generic[L]):
         Raises:
             EngineError: it could not be started, or it died again and again and rests.
         """
-        while (life := await self._wait()).gone.is_set():
+        while (life := await self._wait()).gone.is_set():  # noqa: ASYNC110 - one turn of the loop, not a poll
             await asyncio.sleep(0)  # the keeping task is about to notice
         return life
 
@@ -115,7 +115,7 @@ class Keeper(Generic[L]):
             self._task = asyncio.create_task(self._keep(self._next), name=f"keep {self._name}")
         if self._error is not None:
             raise self._error
-        assert self._next is not None  # noqa: S101 - set together with the task
+        assert self._next is not None  # noqa: S101 - what the line before has settled
         return await asyncio.shield(self._next)
 
     def _closed(self) -> EngineUnavailable:

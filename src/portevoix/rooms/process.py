@@ -1,7 +1,7 @@
 """One child process: in a session of its own, its output by callback, its death seen at once, nothing left behind.
 
-The end of the output is the first sign of death: waiting for the exit status alone would wait for whoever else holds the
-pipes.
+The end of the output is the first sign of death: waiting for the exit status alone would wait for whoever else holds
+the pipes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import os
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import cast
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 END_GRACE_SECONDS = 0.5
 """How long a process may take to leave by itself once its input is closed."""
@@ -69,7 +71,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._transport = cast("asyncio.SubprocessTransport", transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Pass output on; keep the last words of standard error."""
@@ -93,7 +95,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         """Send bytes to its standard input; to a dead process they are dropped."""
         pipe = self._transport and self._transport.get_pipe_transport(0)
         if pipe is not None and not pipe.is_closing():
-            cast(asyncio.WriteTransport, pipe).write(data)
+            cast("asyncio.WriteTransport", pipe).write(data)
 
     def kill(self) -> None:
         """Kill it and everything in its session, also when it is stopped."""

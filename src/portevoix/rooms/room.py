@@ -6,7 +6,6 @@ A crash, a leak or a hang in there costs one sentence; the next one finds a new 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from portevoix.rooms.keeper import Keeper, Rest
 from portevoix.rooms.worker import RoomPlan, Worker
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from portevoix.audio import AudioChunk
     from portevoix.engine import EngineState
     from portevoix.speech import Utterance, Voice

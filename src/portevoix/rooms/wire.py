@@ -5,12 +5,14 @@ Needs no numpy, so that a worker is up before it is imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portevoix.errors import EngineError, EngineFailed, PortevoixError, RequestError
 from portevoix.speech import Utterance, Voice, WordMark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
 def utterance_fields(utterance: Utterance) -> dict[str, Any]:
@@ -42,7 +44,8 @@ def error_fields(error: BaseException) -> dict[str, str]:
     """Return an error as fields; one that is not of the house is an engine's failure."""
     if isinstance(error, PortevoixError):
         return {"code": error.code, "what": error.what, "why": error.why, "hint": error.hint}
-    return {"code": EngineFailed.code, "what": "the worker failed", "why": f"{type(error).__name__}: {error}", "hint": ""}
+    why = f"{type(error).__name__}: {error}"
+    return {"code": EngineFailed.code, "what": "the worker failed", "why": why, "hint": ""}
 
 
 def error_from(fields: Mapping[str, Any]) -> PortevoixError:

@@ -7,17 +7,20 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portevoix.audio import AudioChunk
 from portevoix.errors import EngineError, EngineFailed, EngineTimeout, PortevoixError
 from portevoix.rooms.frames import Frame, FrameDecoder, FrameError, pack
 from portevoix.rooms.process import ChildProcess
 from portevoix.rooms.wire import error_from, marks_from, utterance_fields, voice_from
-from portevoix.speech import Utterance, Voice
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from portevoix.speech import Utterance, Voice
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +139,7 @@ class Worker:
         """
         worker = cls(plan)
         try:
-            await worker._open()  # noqa: SLF001 - the class's own constructor
+            await worker._open()
         except BaseException:
             await worker.aclose()
             raise
@@ -154,7 +157,7 @@ class Worker:
             await self._child.end()
 
     async def speak(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
-        """Yield the utterance's chunks; when the generator is closed the worker is told to stop, and killed if it does not.
+        """Yield the utterance's chunks; closing the generator tells the worker to stop, and kills it if it does not.
 
         The worker must be idle.
 

@@ -94,7 +94,7 @@ def _text(fields: Mapping[str, Any], name: str, *, is_required: bool = False) ->
 
 def _voice(fields: Mapping[str, Any]) -> str | None:
     voice = fields.get("voice")
-    name = _text(voice, "id", is_required=True) if isinstance(voice, dict) else _text(fields, "voice")
+    name = _text({"voice": voice.get("id")}, "voice", is_required=True) if isinstance(voice, dict) else _text(fields, "voice")
     if name == "":
         raise InvalidParameter("voice is empty", hint="Name a voice, or leave it out.", param="voice")
     return name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from portevoix.audio import AudioChunk
@@ -16,6 +15,8 @@ from portevoix.system.samples import samples_from_pcm
 from portevoix.system.words import Piece, WordCutter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from portevoix.speech import Utterance, Voice
 
 WORDS_PER_MINUTE = 175

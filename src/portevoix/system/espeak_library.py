@@ -11,7 +11,7 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_short, c_size_t, c_uint, c_ubyte, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_short, c_size_t, c_ubyte, c_uint, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,7 +120,7 @@ class EspeakLibrary:
     def voices(self) -> tuple[EspeakVoice, ...]:
         """Return every voice that the data holds."""
         listed = self._library.espeak_ListVoices(None)
-        found = []
+        found: list[EspeakVoice] = []
         while listed[len(found)]:
             voice = listed[len(found)].contents
             found.append(EspeakVoice(voice.identifier.decode(), tuple(_languages(voice.languages))))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from portevoix.speech import Voice, language_family
 from portevoix.system.espeak_library import SAMPLE_RATE, EspeakVoice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 PREFIX = "espeak-"
 LICENCE = "GPL-3.0-or-later"
@@ -14,7 +17,7 @@ _UNRANKED = 1000
 
 
 def named_voices(listed: Iterable[EspeakVoice], version: str) -> dict[str, tuple[Voice, str]]:
-    """Return the house's voices by name, each with the identifier the library knows it by; the best of a language first.
+    """Return voices by name, each with the identifier the library knows it by; the best of each language first.
 
     A voice that also serves a language nobody else speaks is there a second time, under that language.
     """

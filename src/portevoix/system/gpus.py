@@ -39,7 +39,7 @@ def find_gpus() -> tuple[Gpu, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()
     rows = [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines()]
-    return tuple(_gpu(row) for row in rows if len(row) == 3 and row[0].isdigit() and row[2].isdigit())  # noqa: PLR2004
+    return tuple(_gpu(row) for row in rows if len(row) == 3 and row[0].isdigit() and row[2].isdigit())
 
 
 def pick_gpu(gpus: tuple[Gpu, ...], device: str, name: str | None) -> Gpu:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +14,8 @@ from portevoix.speech import Voice, WordMark
 from portevoix.system.samples import samples_from_wav
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from portevoix.speech import Utterance
 
 SAMPLE_RATE = 22050

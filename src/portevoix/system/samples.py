@@ -31,7 +31,7 @@ def samples_from_wav(wav: bytes) -> tuple[Samples, int]:
             width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
             announced, pcm = file.getnframes(), file.readframes(file.getnframes())
     except (wave.Error, EOFError) as error:
-        raise EngineFailed("the system voice wrote no usable WAV file", str(error)) from error
+        raise EngineFailed("the WAV file cannot be used", str(error)) from error
     if width != 2 or len(pcm) < announced * width * channels:  # noqa: PLR2004 - bytes of a 16-bit sample
-        raise EngineFailed("the system voice wrote no usable WAV file", f"{len(pcm)} bytes of {8 * width}-bit samples")
+        raise EngineFailed("the WAV file cannot be used", f"{len(pcm)} bytes of {8 * width}-bit samples")
     return samples_from_pcm(pcm)[::channels], rate

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import locale
 import math
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +16,8 @@ from portevoix.speech import Voice, WordMark
 from portevoix.system.samples import samples_from_pcm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from portevoix.speech import Utterance
 
 SAMPLE_RATE = 22050
@@ -32,7 +33,7 @@ class Token(Protocol):
     def GetDescription(self) -> str:  # noqa: N802 - COM's names
         """Return the name that people see, as `Microsoft Hortense Desktop - French`."""
 
-    def GetAttribute(self, name: str) -> str:  # noqa: N802
+    def GetAttribute(self, name: str) -> str:  # noqa: N802 - COM's names
         """Return an attribute such as `Name` or `Language` (hexadecimal locale numbers, `;` between them)."""
 
 
@@ -41,7 +42,7 @@ class MemoryStream(Protocol):
 
     Format: Any
 
-    def GetData(self) -> Any:  # noqa: N802
+    def GetData(self) -> Any:  # noqa: N802 - COM's names
         """Return everything that was written, as bytes or as a sequence of numbers."""
 
 
@@ -53,13 +54,13 @@ class SpVoice(Protocol):
     Volume: int
     AudioOutputStream: Any
 
-    def GetVoices(self) -> Any:  # noqa: N802
+    def GetVoices(self) -> Any:  # noqa: N802 - COM's names
         """Return a collection of tokens with `Count` and `Item(index)`."""
 
-    def Speak(self, text: str, flags: int) -> int:  # noqa: N802
+    def Speak(self, text: str, flags: int) -> int:  # noqa: N802 - COM's names
         """Begin to speak."""
 
-    def WaitUntilDone(self, milliseconds: int) -> bool:  # noqa: N802
+    def WaitUntilDone(self, milliseconds: int) -> bool:  # noqa: N802 - COM's names
         """Wait for the end, and tell whether it has come."""
 
 
@@ -172,7 +173,7 @@ def sapi_rate(rate: int, speed: float) -> int:
 def language_of(locale_numbers: str) -> str:
     """Return the language tag for SAPI's `Language` attribute: `40C` gives `fr-FR`; "" when it is unknown."""
     with suppress(ValueError):
-        return locale.windows_locale.get(int(locale_numbers.split(";")[0], 16), "").replace("_", "-")
+        return locale.windows_locale.get(int(locale_numbers.split(";", maxsplit=1)[0], 16), "").replace("_", "-")
     return ""
 
 

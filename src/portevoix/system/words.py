@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from portevoix.speech import WordMark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from portevoix.system.espeak_library import WordEvent
 
 BYTES = 2

@@ -8,7 +8,7 @@ import pytest
 
 from portevoix.cache.flight import Flights
 from portevoix.errors import EngineFailed
-from tests.scripted import Script, collect, pieces
+from tests.chunk_script import Script, collect, pieces
 from tests.virtual_time import settle, virtual
 
 ONE, TWO, THREE = pieces(3)

@@ -74,9 +74,7 @@ def test_size_follows_the_audio():
     assert recording(0.5).seconds == 0.5
 
 
-marks = st.lists(
-    st.builds(mark, st.floats(0, 9), st.floats(0, 9), st.integers(0, 99), st.integers(0, 99)), max_size=4
-)
+marks = st.lists(st.builds(mark, st.floats(0, 9), st.floats(0, 9), st.integers(0, 99), st.integers(0, 99)), max_size=4)
 
 
 @given(st.binary(max_size=400).map(lambda content: content[: len(content) // 2 * 2]), st.integers(1, 96000), marks)

@@ -25,6 +25,7 @@ KEPT = [
     "1. Un",
     "R&D, AT&T, a && b",
     "jean_dupont@example.com",
+    "jean_@example.com",
     "example.com/page",
     "tab[i](x)",
     "[sic] et [1][2]",
@@ -99,7 +100,7 @@ CHANGED = [
     ("<p>Un <b>mot</b>.</p><br/>Deux", "Un mot.\n\nDeux"),
     ('<a href="x.html">lien</a> <img src="a.png" alt="chat">', "lien chat"),
     ("<IMG SRC='a.png'>x", "x"),
-    ("a<!-- caché\n -->b", "a\nb"),
+    ("a<!-- caché\n -->b<!-- aussi -->c", "a\nb\nc"),
     ("<style>p{}</style>a<script src='x'>f()</script>b", "a\nb"),
     ("<script>reste", "reste"),
     ("caf&eacute; &amp; th&#233; &lt; &#x263A;&nbsp;!", "café & thé < !"),
@@ -162,3 +163,8 @@ def test_a_flood_of_one_sign_ends_soon(unit: str, ending: str) -> None:
     flood = unit * (FLOOD_CHARACTERS // len(unit)) + ending
     clean = sanitize(flood)
     assert sanitize(clean) == clean
+
+
+@pytest.mark.timeout(20)
+def test_a_flood_that_only_decoding_reveals_ends_soon() -> None:
+    assert sanitize("&bsol;" * 400_000 + "a") == "\\\\\\a"

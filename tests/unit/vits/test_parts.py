@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,9 @@ import pytest
 
 from portevoix.vits.config import read_config
 from portevoix.vits.making import make_parts
+from portevoix.vits.network import Manner
 from portevoix.vits.parts import FACTS_FILE, UNFINISHED, PartsStore, find_or_make
+from portevoix.vits.sessions import Device
 from portevoix.vits.voice import VitsVoice
 from tests.unit.vits.conftest import ENGLISH, FRENCH, copied, sentence, spoken
 
@@ -24,6 +27,7 @@ LOAD = """
 import sys
 from pathlib import Path
 from portevoix.vits.scheduler import Scheduler
+from portevoix.vits.sessions import Device
 from portevoix.vits.voice import VitsVoice
 print("begins", flush=True)
 scheduler = Scheduler(workers=1)
@@ -72,19 +76,11 @@ def test_what_is_kept_is_found(stored, made):
 def test_stored_parts_speak_as_those_in_memory(stored, made):
     one, other = (parts.network() for parts in (made, stored[0].find()))
     latents = np.random.default_rng(0).standard_normal((8, 40)).astype(np.float32)
-    manner = _still()
+    manner = Manner()
     assert np.abs(one.decode(latents, 0, 0, manner) - other.decode(latents, 0, 0, manner)).max() < 1e-5
 
 
-def _still():
-    from portevoix.vits.network import Manner
-
-    return Manner(noise_scale=0.0)
-
-
 def test_another_model_or_device_does_not_find_them(stored, tmp_path):
-    from portevoix.vits.sessions import Device
-
     folders = [tmp_path / "kept"]
     assert PartsStore(folders, "e" * 64).find() is None
     assert PartsStore(folders, "f" * 64, Device("cuda")).find() is None
@@ -164,11 +160,8 @@ async def test_a_voice_in_a_folder_that_cannot_be_written_streams(tmp_path, sche
     assert len((await spoken(voice, sentence(100))).pieces) > 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are a Unix affair")
 def test_a_full_disk_leaves_nothing_behind(made, tmp_path):
     """A limit on file sizes fails a write in the middle, as a full disk does."""
-    import resource
-
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))

@@ -1,0 +1,91 @@
+"""`engines`."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from portevoix.cli.invocation import Invocation, shared_options
+
+if TYPE_CHECKING:
+    from portevoix.app import App
+    from portevoix.level import Level
+
+LOADING_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """Show one engine.
+
+    Attributes:
+        level: place in the chain, from 1; None when it takes no part.
+        engine: its name.
+        state: `ready`, `loading`, `idle`, `unavailable`, `off`, `not installed`.
+        voice: what it would speak the default language with; "" for none.
+        device: what it runs on.
+        why: why it is not ready, or a remark.
+        what_to_do: as a sentence, or "".
+    """
+
+    level: int | None
+    engine: str
+    state: str
+    voice: str = ""
+    device: str = ""
+    why: str = ""
+    what_to_do: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@shared_options(is_hidden=True)
+@click.pass_obj
+def engines(invocation: Invocation, *, as_json: bool) -> None:
+    """List who can speak, in the order they are asked, with the reason and the remedy for those who cannot."""
+    from portevoix.cli.session import run
+    from portevoix.cli.tables import print_json, print_table
+
+    rows = run(_rows(invocation))
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    columns = ("level", "engine", "state", "voice", "device", "why", "what to do")
+    print_table(columns, [tuple(asdict(row).values()) for row in rows], flexible=2)
+
+
+async def _rows(invocation: Invocation) -> list[EngineRow]:
+    from portevoix.cli.session import opened
+
+    async with opened(invocation) as app:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(app.load(), LOADING_SECONDS)
+        asked = [_row(number, level, app) for number, level in enumerate(app.chain.levels, 1)]
+    return asked + _others(app)
+
+
+def _row(number: int, level: Level, app: App) -> EngineRow:
+    state = level.state()
+    voice = level.voice_for(app.settings.advanced.default_language)
+    lacks_voice = state.phase.value == "ready" and voice is not None and not voice.is_installed
+    why = voice.why_not if voice is not None and lacks_voice else state.why
+    return EngineRow(number, level.name, state.phase.value, voice.name if voice else "", state.device, why, state.hint)
+
+
+def _others(app: App) -> list[EngineRow]:
+    """Return the engines that take no part: switched off, or configured and not installed."""
+    taking_part = {level.name for level in app.chain.levels}
+    off = [
+        EngineRow(None, name, "off", why="the configuration switches it off", what_to_do=f"Set backends.{name}.enabled: true")
+        for name in app.settings.backends
+        if name not in taking_part
+    ]
+    absent = [
+        EngineRow(None, name, "not installed", why="no installed package brings it", what_to_do="Check its name.")
+        for name in app.settings.absent_backends
+    ]
+    return off + absent

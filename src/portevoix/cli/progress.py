@@ -1,0 +1,81 @@
+"""How far a long piece of work is, on a terminal alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+T = TypeVar("T")
+
+QUIET_SECONDS = 1.0
+"""Shorter work is over before anybody wants to know."""
+
+REFRESH_SECONDS = 0.2
+CHARACTERS_PER_SECOND = 15.0
+"""What reading aloud takes, about, in French and English."""
+
+BAR_CHARACTERS = 24
+
+
+class Progress:
+    """Draw one line on stderr while a text is spoken into a file; silent where nobody looks."""
+
+    def __init__(self, characters: int | None, speed: float) -> None:
+        """Begin to count the time.
+
+        Args:
+            characters: length of the text, or None while it is still arriving.
+            speed: factor of the voice's own pace.
+        """
+        self._expected_seconds = characters / CHARACTERS_PER_SECOND / speed if characters else None
+        self._is_seen = sys.stderr.isatty()
+        self._next = time.monotonic() + QUIET_SECONDS
+        self._is_drawn = False
+
+    def show(self, audio_seconds: float) -> None:
+        """Draw how much has been spoken, unless that was done a moment ago."""
+        now = time.monotonic()
+        if not self._is_seen or now < self._next:
+            return
+        self._next = now + REFRESH_SECONDS
+        self._is_drawn = True
+        click.echo(f"\r{self.line(audio_seconds)}\x1b[K", err=True, nl=False, color=True)
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._is_drawn:
+            click.echo("\r\x1b[K", err=True, nl=False, color=True)
+            self._is_drawn = False
+
+    def line(self, audio_seconds: float) -> str:
+        """Return what is drawn; a text's length in seconds is a guess, so the bar stops short of its end."""
+        if self._expected_seconds is None:
+            return f"spoken {clock_face(audio_seconds)}"
+        share = min(0.99, audio_seconds / self._expected_seconds)
+        filled = int(share * BAR_CHARACTERS)
+        bar = "#" * filled + "-" * (BAR_CHARACTERS - filled)
+        return f"spoken {clock_face(audio_seconds)} of about {clock_face(self._expected_seconds)}  [{bar}]"
+
+
+def clock_face(seconds: float) -> str:
+    """Return seconds as `1:05`, from an hour on as `1:01:05`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def stepping(items: Sequence[T], label: str) -> Iterator[Iterable[T]]:
+    """Give back `items`, counted by a bar on stderr while they are gone through; silent where nobody looks."""
+    if not sys.stderr.isatty():
+        yield items
+        return
+    with click.progressbar(items, label=label, file=sys.stderr) as bar:
+        yield bar

@@ -1,0 +1,144 @@
+"""Speaking one text from the command line: from the words to the file or the loudspeaker."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from portevoix.cli import blocking
+from portevoix.cli.destination import Destination, free_name
+from portevoix.cli.draft import Draft, refused
+from portevoix.cli.outlets import FileOutlet, Outlet, StreamOutlet
+from portevoix.cli.progress import Progress
+from portevoix.cli.session import opened
+from portevoix.sound import open_player
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from portevoix.cli.incoming import IncomingText
+    from portevoix.cli.invocation import Invocation
+    from portevoix.speaker import Speech
+    from portevoix.speech import SpeechReport, SpeechRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Recited:
+    """Tell what became of a recital.
+
+    Attributes:
+        report: who spoke.
+        path: the file that was written, or None.
+        seconds: from the request to the last sample made or played.
+    """
+
+    report: SpeechReport
+    path: Path | None
+    seconds: float
+
+
+class Recital:
+    """Speak one text to where it was asked for; used once."""
+
+    def __init__(
+        self, request: SpeechRequest, incoming: IncomingText | None, destination: Destination, lead_in_seconds: float
+    ) -> None:
+        """Speak `request`, followed by what is `incoming`; a player begins with `lead_in_seconds` of silence."""
+        self._request = request
+        self._incoming = incoming
+        self._destination = destination
+        self._lead_in_seconds = lead_in_seconds
+        self._file: FileOutlet | None = None
+        self._ends = ExitStack()
+
+    async def give(self, invocation: Invocation) -> Recited:
+        """Speak to the end.
+
+        When it is cancelled or fails, a file keeps what was spoken, and stderr says where it is.
+
+        Raises:
+            PortevoixError: it could not be spoken, written or played.
+            BrokenPipeError: nobody reads standard output any more.
+        """
+        with self._ends:
+            draft = self._draft()
+            async with opened(invocation) as app:
+                began = time.monotonic()
+                pieces = self._incoming.pieces() if self._incoming else None
+                speech = await app.speaker.open(self._request, pieces)
+                async with aclosing(speech):
+                    await self._pour(speech, self._outlets(speech.sample_rate, draft))
+                return Recited(speech.report, self._file.path if self._file else None, time.monotonic() - began)
+
+    def _draft(self) -> Draft | None:
+        """Return the file to write, so that it is known before the first word whether there can be one."""
+        target = self._destination.output
+        if not self._destination.writes_file or (target and _is_special(target)):
+            return None
+        if target and target.is_dir():
+            raise refused(target, IsADirectoryError(None, "it is a folder"))
+        draft = Draft(self._destination.folder)
+        self._ends.callback(draft.discard)
+        return draft
+
+    def _outlets(self, sample_rate: int, draft: Draft | None) -> list[Outlet]:
+        wanted, outlets = self._destination, list[Outlet]()
+        if draft is not None:
+            self._file = FileOutlet(draft, self._place, wanted.format.name, sample_rate)
+            outlets.append(self._file)
+        elif wanted.output is not None:
+            outlets.append(StreamOutlet(self._ends.enter_context(wanted.output.open("wb")), wanted.format.name, sample_rate))
+        if wanted.is_stdout:
+            outlets.append(StreamOutlet(sys.stdout.buffer, wanted.format.name, sample_rate))
+        if wanted.plays:
+            outlets.append(open_player(sample_rate, lead_in_seconds=self._lead_in_seconds))
+        return outlets
+
+    async def _pour(self, speech: Speech, outlets: list[Outlet]) -> None:
+        progress = Progress(None if self._incoming else len(self._request.text), self._request.speed)
+        is_heard = self._destination.plays
+        try:
+            async for chunk in speech:
+                for outlet in outlets:
+                    await _on_its_thread(outlet, outlet.write, chunk.samples)
+                if not is_heard:
+                    progress.show(speech.report.audio_seconds)
+            for outlet in outlets:
+                await _on_its_thread(outlet, outlet.close)
+        except BaseException:
+            progress.clear()
+            self._stop(outlets)
+            raise
+        finally:
+            progress.clear()
+
+    def _stop(self, outlets: list[Outlet]) -> None:
+        for outlet in outlets:
+            outlet.abort()
+        if self._file and self._file.is_partial:
+            click.echo(f"Stopped: what was spoken so far is in {self._file.path}", err=True)
+
+    def _place(self) -> tuple[Path, bool]:
+        """Return where the file goes, and whether it may replace another: one that was named may."""
+        wanted = self._destination
+        if wanted.output is not None:
+            return wanted.output, True
+        text = self._request.text or (self._incoming.beginning if self._incoming else "")
+        return free_name(text, wanted.format.extension), False
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+async def _on_its_thread(outlet: Outlet, function: object, *arguments: object) -> None:
+    """Call where it may block: files are quick, pipes and devices wait for their readers."""
+    if isinstance(outlet, FileOutlet):
+        function(*arguments)  # type: ignore[operator]
+    else:
+        await blocking.call(function, *arguments)  # type: ignore[arg-type]

@@ -1,0 +1,225 @@
+"""The last resort: silence as long as the text would have taken, so that whatever plays it keeps its time.
+
+It says so loudly elsewhere: a CRITICAL line in the log and, where one is configured, a webhook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from portevoix.audio import AudioChunk
+from portevoix.engine import Delivery, EngineState, Phase, Surroundings
+from portevoix.errors import InvalidParameter, NotAllowed
+from portevoix.speech import Voice
+from portevoix.text.speakable import estimate_seconds
+
+if TYPE_CHECKING:
+    from portevoix.speech import Utterance
+
+logger = logging.getLogger(__name__)
+
+SAMPLE_RATE = 22050
+CHUNK_SECONDS = 0.5
+SHORTEST_SECONDS = 0.1
+
+ATTEMPTS = 3
+FIRST_PAUSE_SECONDS = 1.0
+"""Pause before the second attempt to deliver an alert; each further one is four times as long."""
+
+ALERTS_AT_ONCE = 8
+"""Alerts on their way; what is silenced beyond that is logged only."""
+
+ANSWER_SECONDS = 5.0
+FAREWELL_SECONDS = 2.0
+"""How long closing waits for alerts that are on their way."""
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+Rest = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SilentEmergencyOptions:
+    """Say whom to tell when nobody could speak."""
+
+    log_level: str = field(default="CRITICAL", metadata={"help": "level of the log line", "choices": LEVELS})
+    alert_webhook: str | None = field(default=None, metadata={"help": "http(s) address that is told by POST"})
+    allow_private_webhook: bool = field(
+        default=False, metadata={"help": "the webhook may be on this machine or in a private network"}
+    )
+
+
+class SilentEmergency:
+    """Fall silent for as long as the text would have taken."""
+
+    name: ClassVar[str] = "silent_emergency"
+    summary: ClassVar[str] = "silence of the right length, and an alarm: the last resort"
+    Options: ClassVar[type[SilentEmergencyOptions]] = SilentEmergencyOptions
+    priority: ClassVar[int] = 1000
+    target_latency_ms: ClassVar[float] = 5.0
+    delivery: ClassVar[Delivery] = Delivery.FRAMES
+    is_silent: ClassVar[bool] = True
+
+    def __init__(
+        self, options: SilentEmergencyOptions, surroundings: Surroundings, *, rest: Rest = asyncio.sleep
+    ) -> None:
+        """Keep the options; `rest` waits between attempts to deliver an alert."""
+        self._options = options
+        self._surroundings = surroundings
+        self._rest = rest
+        self._alerts: set[asyncio.Task[None]] = set()
+
+    def state(self) -> EngineState:
+        """Return that it is ready: it always is."""
+        return EngineState(Phase.READY, device="cpu")
+
+    def voices(self) -> tuple[Voice, ...]:
+        """Return the one voice, which is silent in any language."""
+        return (Voice("silence", self.name, "", SAMPLE_RATE, fingerprint="silence"),)
+
+    async def load(self) -> None:
+        """Do nothing: there is nothing to load."""
+
+    async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+        """Yield silence at 22050 Hz, and raise the alarm in the background."""
+        import numpy as np
+
+        self._raise_alarm(utterance)
+        seconds = max(SHORTEST_SECONDS, estimate_seconds(utterance.text, utterance.speed))
+        rest, most = round(seconds * SAMPLE_RATE), round(CHUNK_SECONDS * SAMPLE_RATE)
+        while rest > 0:
+            yield AudioChunk(np.zeros(min(rest, most), np.float32), SAMPLE_RATE)
+            rest -= most
+
+    def processes(self) -> tuple[int, ...]:
+        """Return none: it needs no process."""
+        return ()
+
+    async def aclose(self) -> None:
+        """Give alerts that are on their way a moment, then drop them."""
+        if not self._alerts:
+            return
+        _, late = await asyncio.wait(self._alerts, timeout=FAREWELL_SECONDS)
+        for alert in late:
+            alert.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _raise_alarm(self, utterance: Utterance) -> None:
+        facts = {"engine": self.name, "request_id": utterance.request_id, "characters": len(utterance.text)}
+        logger.log(logging.getLevelNamesMapping()[self._options.log_level.upper()], "speech.silenced", extra=facts)
+        url = self._options.alert_webhook
+        if not url:
+            return
+        if len(self._alerts) >= ALERTS_AT_ONCE:
+            logger.warning("alert.dropped", extra={"engine": self.name, "why": "too many are on their way"})
+            return
+        alert = {"event": "speech.silenced", **facts, "host": socket.gethostname()}
+        task = asyncio.create_task(self._alert(url, alert), name="alert")
+        self._alerts.add(task)
+        task.add_done_callback(self._alerts.discard)
+
+    async def _alert(self, url: str, alert: dict[str, Any]) -> None:
+        """Deliver an alert, or log why it could not be."""
+        try:
+            is_delivered = await deliver(
+                url, alert, allows_private=self._options.allow_private_webhook, rest=self._rest
+            )
+        except (InvalidParameter, NotAllowed) as error:
+            logger.error("alert.refused", extra={"why": str(error), "hint": error.hint})  # noqa: TRY400 - the reason is in the fields
+            return
+        if is_delivered:
+            logger.info("alert.delivered", extra={"engine": self.name})
+        else:
+            logger.error("alert.lost", extra={"engine": self.name, "attempts": ATTEMPTS})
+
+
+async def deliver(url: str, alert: dict[str, Any], *, allows_private: bool, rest: Rest = asyncio.sleep) -> bool:
+    """POST `alert` as JSON, at most `ATTEMPTS` times, and tell whether it was accepted (2xx).
+
+    The address that was checked is the one that is used, redirects are not followed, and no proxy is asked. An answer
+    that says the request itself is wrong (3xx, 4xx other than 429) ends the attempts.
+
+    Raises:
+        InvalidParameter: the URL is not http(s), or has no host.
+        NotAllowed: its host is this machine or in a private network, and `allows_private` is false.
+    """
+    target = _parsed(url)
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            await rest(FIRST_PAUSE_SECONDS * 4.0 ** (attempt - 1))
+        status = await _post(target, alert, allows_private=allows_private)
+        if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
+            return True
+        if 300 <= status < 500 and status != 429:  # noqa: PLR2004 - HTTP's own numbers
+            break
+    return False
+
+
+def _parsed(url: str) -> SplitResult:
+    hint = "Set backends.silent_emergency.alert_webhook to an http:// or https:// address."
+    try:
+        target = urlsplit(url)
+        is_usable = target.scheme in ("http", "https") and bool(target.hostname) and target.port != 0
+    except ValueError as error:
+        raise InvalidParameter("the alert webhook cannot be used", str(error), hint, param="alert_webhook") from error
+    if not is_usable:
+        raise InvalidParameter("the alert webhook cannot be used", "it is no web address", hint, param="alert_webhook")
+    return target
+
+
+async def _post(target: SplitResult, alert: dict[str, Any], *, allows_private: bool) -> int:
+    """Return the answer's status, 0 when there was none."""
+    import httpx
+
+    host = target.hostname or ""
+    try:
+        address = await _address(host, target.port or _port(target), allows_private=allows_private)
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False, follow_redirects=False) as client:
+            answer = await client.post(
+                _with_host(target, address),
+                json=alert,
+                headers={"Host": target.netloc.rpartition("@")[2]},
+                extensions={"sni_hostname": host},
+            )
+            return answer.status_code
+    except (OSError, httpx.HTTPError, UnicodeError) as error:
+        logger.info("alert.attempt_failed", extra={"why": f"{type(error).__name__}: {error}"})
+        return 0
+
+
+async def _address(host: str, port: int, *, allows_private: bool) -> str:
+    """Return an address of `host` that may be used.
+
+    Raises:
+        NotAllowed: one of its addresses is loopback, private, or otherwise not of the open network.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    inside = next((address for address in addresses if not _is_open(address)), None)
+    if inside is not None and not allows_private:
+        raise NotAllowed(
+            "the alert webhook may not be called", f"{host} is {inside}, inside this network",
+            "Set backends.silent_emergency.allow_private_webhook to true if that is meant.", param="alert_webhook",
+        )  # fmt: skip
+    return str(addresses[0])
+
+
+def _is_open(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_global and not (mapped or address).is_multicast)
+
+
+def _with_host(target: SplitResult, address: str) -> str:
+    shown = f"[{address}]" if ":" in address else address
+    netloc = f"{shown}:{target.port or _port(target)}"
+    return urlunsplit((target.scheme, netloc, target.path or "/", target.query, ""))
+
+
+def _port(target: SplitResult) -> int:
+    return 443 if target.scheme == "https" else 80

@@ -1,0 +1,80 @@
+"""Speech as server-sent events, in the words of OpenAI's speech API."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from portevoix.errors import PortevoixError
+from portevoix.server.errors import error_body
+from portevoix.speech import SpeechReport
+
+MEDIA_TYPE = "text/event-stream"
+KEEP_ALIVE = b": still speaking\n\n"
+KEEP_ALIVE_SECONDS = 15.0
+DELTA_BYTES = 12_288
+"""Most audio in one event: whole samples, whole groups of base64, and lines that line readers can take."""
+
+OUTPUT_UNITS_PER_SECOND = 20
+"""What `output_tokens` counts: pieces of 50 ms."""
+
+
+async def encode_events(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield each piece as events, and a comment whenever nothing came for 15 s; owns `pieces`.
+
+    Raises:
+        PortevoixError: what `pieces` raised, after an event that tells it.
+    """
+    async with aclosing(_with_pauses(pieces, KEEP_ALIVE_SECONDS)) as heard:
+        try:
+            async for piece in heard:
+                if piece is None:
+                    yield KEEP_ALIVE
+                    continue
+                for start in range(0, len(piece), DELTA_BYTES):
+                    audio = base64.b64encode(piece[start : start + DELTA_BYTES]).decode()
+                    yield _event({"type": "speech.audio.delta", "audio": audio})
+        except PortevoixError as error:
+            yield _event({"type": "error", **error_body(error)})
+            raise
+
+
+def done_event(text: str, report: SpeechReport) -> bytes:
+    """Return the last event: how much it was, and what happened while the audio was under way."""
+    said, heard = len(text), round(report.audio_seconds * OUTPUT_UNITS_PER_SECOND)
+    usage = {"input_tokens": said, "output_tokens": heard, "total_tokens": said + heard}
+    outcome = {
+        "engine": report.engine,
+        "voice": report.voice,
+        "fallback": report.why_degraded or None,
+        "cache": "hit" if report.is_cached else "miss",
+        "audio_seconds": round(report.audio_seconds, 3),
+    }
+    return _event({"type": "speech.audio.done", "usage": usage, "portevoix": outcome})
+
+
+def _event(content: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(content)}\n\n".encode()
+
+
+async def _with_pauses(pieces: AsyncGenerator[bytes, None], seconds: float) -> AsyncGenerator[bytes | None, None]:
+    """Yield the pieces, and None each time that `seconds` went by without one."""
+    pending: asyncio.Future[bytes | None] = asyncio.ensure_future(anext(pieces, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait({pending}, timeout=seconds)
+            if not done:
+                yield None
+                continue
+            if (piece := pending.result()) is None:
+                return
+            pending = asyncio.ensure_future(anext(pieces, None))
+            yield piece
+    finally:
+        pending.cancel()
+        await asyncio.gather(pending, return_exceptions=True)
+        await pieces.aclose()

@@ -1,0 +1,117 @@
+"""`POST /v1/audio/speech`: OpenAI's speech API."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from portevoix.app import App
+from portevoix.codecs import FORMATS
+from portevoix.server.body import read_object
+from portevoix.server.clip import Clip
+from portevoix.server.departure import while_present
+from portevoix.server.encoding import encode_stream, encode_whole
+from portevoix.server.events import MEDIA_TYPE, done_event, encode_events
+from portevoix.server.headers import speech_headers
+from portevoix.server.order import Order, read_order
+from portevoix.server.queue import Queue
+from portevoix.speaker import Speech
+
+logger = logging.getLogger(__name__)
+
+CASTING_CHARACTERS = 1000
+"""How much of a text is looked at to refuse, before it queues, what no engine could speak."""
+
+
+class SpeechEndpoint:
+    """Speak what a client orders.
+
+    Status and headers wait for the first audible frame, so a failure before it is an ordinary error. A failure after
+    it is raised, and whoever runs this application cuts the connection. A client that leaves ends the work.
+    """
+
+    def __init__(self, app: App, queue: Queue) -> None:
+        """Speak with `app`, in turns of `queue`."""
+        self._app = app
+        self._queue = queue
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request.
+
+        Raises:
+            PortevoixError: refused, nobody could speak, or broken off in mid-answer.
+        """
+        request = Request(scope, receive)
+        fields = await read_object(request, self._app.settings.server.max_body_bytes)
+        order = read_order(fields, [level.name for level in self._app.levels], request.state.request_id)
+        speaker = self._app.speaker
+        speaker.check(order.request)
+        speaker.cast(order.request, order.request.text[:CASTING_CHARACTERS])
+        if not await while_present(receive, self._answer(order, scope, send)):
+            logger.info("speech.abandoned", extra={"request_id": order.request.request_id})
+
+    async def _answer(self, order: Order, scope: Scope, send: Send) -> None:
+        async with self._queue.turn():
+            speech = await self._app.speaker.open(order.request)
+            async with aclosing(Clip(speech)) as clip:
+                # Only a chunked answer shows where it was cut, and HTTP/1.0 has none.
+                await (clip.gather_all() if scope["http_version"] == "1.0" else clip.gather_known())
+                if order.stream_format == "sse":
+                    await _send_events(order, speech, clip, send)
+                elif clip.is_whole:
+                    await _send_whole(order, speech, clip, send)
+                else:
+                    await _send_stream(order, speech, clip, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_whole(order: Order, speech: Speech, clip: Clip, send: Send) -> None:
+    headers = _headers(order, speech, clip)
+    content = await encode_whole(order.format_name, clip.sample_rate, clip.gathered)
+    media_type = FORMATS[order.format_name].media_type
+    await _start(send, headers | {"Content-Type": media_type, "Content-Length": str(len(content))})
+    await _send(send, content)
+
+
+async def _send_stream(order: Order, speech: Speech, clip: Clip, send: Send) -> None:
+    await _start(send, _headers(order, speech, clip) | {"Content-Type": FORMATS[order.format_name].media_type})
+    async with aclosing(encode_stream(order.format_name, clip.sample_rate, clip.chunks())) as pieces:
+        async for piece in pieces:
+            await _send(send, piece)
+
+
+async def _send_events(order: Order, speech: Speech, clip: Clip, send: Send) -> None:
+    await _start(send, _headers(order, speech, clip) | {"Content-Type": MEDIA_TYPE})
+    async with aclosing(encode_events(_pieces(order, clip))) as events:
+        async for event in events:
+            await _send(send, event)
+    await _send(send, done_event(order.request.text, speech.report))
+
+
+async def _pieces(order: Order, clip: Clip) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of the format, with exact lengths inside where all of the audio is there."""
+    if clip.is_whole:
+        yield await encode_whole(order.format_name, clip.sample_rate, clip.gathered)
+        return
+    async with aclosing(encode_stream(order.format_name, clip.sample_rate, clip.chunks())) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+def _headers(order: Order, speech: Speech, clip: Clip) -> dict[str, str]:
+    source = clip.gathered[0].source
+    is_silent = source is not None and source.is_silent
+    return speech_headers(order, speech.report, is_whole=clip.is_whole, is_silent=is_silent)
+
+
+async def _start(send: Send, headers: dict[str, str]) -> None:
+    lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 200, "headers": lines})
+
+
+async def _send(send: Send, piece: bytes) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})
