@@ -174,9 +174,7 @@ def random_network(recipe: Recipe) -> SynthesizerTrn:
         use_sdp=model.use_sdp,
     )
     if not model.use_sdp:
-        network.dp = DurationPredictor(
-            model.hidden_channels, recipe.filters, 3, 0.5, gin_channels=model.gin_channels
-        )
+        network.dp = DurationPredictor(model.hidden_channels, recipe.filters, 3, 0.5, gin_channels=model.gin_channels)
     network.eval()
     with torch.no_grad():
         network.dec.remove_weight_norm()

@@ -44,3 +44,11 @@ def pieces(count, seconds=0.1):
 
 async def collect(stream):
     return [piece async for piece in stream]
+
+
+async def collect_into(heard, stream, pause=None):
+    """Append to `heard` as chunks come, so that it tells what was there before an error."""
+    async for piece in stream:
+        heard.append(piece)
+        if pause is not None:
+            await pause()

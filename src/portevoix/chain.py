@@ -15,7 +15,7 @@ from portevoix.audio import AudioChunk
 from portevoix.casting import Candidate, cast
 from portevoix.clock import Clock, system_clock
 from portevoix.dsp.loudness import is_audible
-from portevoix.errors import ChainExhausted, EngineError, EngineSilent, EngineTimeout, StreamInterrupted
+from portevoix.errors import ChainExhausted, EngineError, EngineLoading, EngineSilent, EngineTimeout, StreamInterrupted
 from portevoix.events import Attempted, Hook, ignore
 from portevoix.level import Level
 from portevoix.resume import unsaid_from
@@ -97,6 +97,10 @@ class Chain:
         self._clock = clock
         self._leaving: set[asyncio.Task[None]] = set()
 
+    async def meet(self) -> None:
+        """Learn the voices of engines that know them only once they are loaded."""
+        await asyncio.gather(*(level.meet() for level in self.levels))
+
     def only(self, *names: str) -> Chain:
         """Return a chain of the named levels alone."""
         return Chain([level for level in self.levels if level.name in names], clock=self._clock)
@@ -169,10 +173,17 @@ class Chain:
             asked = replace(utterance, voice=candidate.voice)
             if run.reads_cache and (recording := candidate.level.recall(asked)) is not None:
                 return candidate, candidate.level.replay(recording, asked)
-            if (refusal := candidate.level.refusal(candidate.voice)) is None:
+            if not self._skip(waiting, run):
                 return None
-            run.note(waiting.pop(0), "skipped", refusal)
         return None
+
+    def _skip(self, waiting: list[Candidate], run: Run) -> bool:
+        """Take the first of `waiting` away if it cannot speak; one that is loading stays when it is the last hope."""
+        refusal = waiting[0].level.refusal(waiting[0].voice)
+        if refusal is None or (isinstance(refusal, EngineLoading) and not _hopes(waiting[1:])):
+            return False
+        run.note(waiting.pop(0), "skipped", refusal)
+        return True
 
     async def _first_to_speak(self, utterance: Utterance, waiting: list[Candidate], run: Run) -> _Entrant:
         """Ask level after level, the next one as soon as the last is late or has failed; the first audible one wins.
@@ -186,6 +197,8 @@ class Chain:
         winner = None
         try:
             while winner is None:
+                while waiting and self._skip(waiting, run):
+                    pass
                 if waiting and (not racing or racing[-1].is_late):
                     racing.append(self._enter(waiting.pop(0), utterance, run))
                 if not racing:
@@ -280,6 +293,14 @@ class _Passage:
             self.utterance.rest(self._unsaid), self._before_characters + self._unsaid,
             self.before_seconds + self.seconds,
         )  # fmt: skip
+
+
+def _hopes(candidates: Sequence[Candidate]) -> bool:
+    """Return whether one of the candidates can be heard at once."""
+    return any(
+        not candidate.level.engine.is_silent and candidate.level.refusal(candidate.voice) is None
+        for candidate in candidates
+    )
 
 
 async def _leave(loser: _Entrant) -> None:

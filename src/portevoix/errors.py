@@ -7,7 +7,7 @@ PortevoixError
 │   ├── VoiceNotFound · LanguageNotSupported · EngineNotFound · UnknownFormat · AudioNotReadable
 │   └── NotAllowed
 ├── EngineError         one engine's doing: the chain tries the next
-│   ├── EngineUnavailable · EngineFailed · EngineTimeout · EngineSilent · CircuitOpen
+│   ├── EngineUnavailable (EngineLoading) · EngineFailed · EngineTimeout · EngineSilent · CircuitOpen
 │   └── ModelError      a model's doing: the engine is not ready, the chain tries the next
 │       └── ModelMissing · ModelBroken · ModelUnsupported
 ├── EmptyAudio          nothing was spoken, so there is nothing to encode
@@ -134,9 +134,15 @@ class EngineError(PortevoixError):
 
 
 class EngineUnavailable(EngineError):
-    """Tell that an engine is not ready: switched off, not installed, no device, still loading."""
+    """Tell that an engine is not ready: switched off, not installed, no device."""
 
     code = "engine_unavailable"
+
+
+class EngineLoading(EngineUnavailable):
+    """Tell that an engine is on its way."""
+
+    code = "engine_loading"
 
 
 class EngineFailed(EngineError):

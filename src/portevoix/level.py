@@ -21,6 +21,7 @@ from portevoix.errors import (
     CircuitOpen,
     EngineError,
     EngineFailed,
+    EngineLoading,
     EngineSilent,
     EngineTimeout,
     EngineUnavailable,
@@ -36,6 +37,9 @@ from portevoix.text.speakable import word_spans
 logger = logging.getLogger(__name__)
 
 PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+LAST_RESORT_PATIENCE_SECONDS = 5.0
+"""How long an engine that is loading is waited for when nobody else can speak."""
+
 TRIAL_PHRASES = {"fr": "Bonjour, ceci est un essai.", "en": "Hello, this is a trial."}
 
 
@@ -134,7 +138,7 @@ class Level:
             return _unavailable(self.name, state)
         if state.phase is not Phase.READY and self.settings.patience_seconds <= 0:
             self.begin_loading()
-            return EngineUnavailable(f"{self.name} is loading", state.why, "Ask again in a moment.")
+            return EngineLoading(f"{self.name} is loading", state.why, "Ask again in a moment.")
         if not voice.is_installed:
             return ModelMissing(f"{self.name} lacks its voice", voice.why_not)
         return None
@@ -142,8 +146,9 @@ class Level:
     def budget_seconds(self, utterance: Utterance) -> float:
         """Return how late the first audio of `utterance` may be, asked for now."""
         budget = self.settings.budget_seconds(utterance, self.engine.delivery)
-        is_ready = self.engine.state().phase is Phase.READY
-        return budget if is_ready else budget + self.settings.patience_seconds
+        if self.engine.state().phase is Phase.READY:
+            return budget
+        return budget + max(self.settings.patience_seconds, LAST_RESORT_PATIENCE_SECONDS)
 
     def begin_loading(self) -> None:
         """Start loading in the background, once."""
@@ -155,6 +160,12 @@ class Level:
         self.begin_loading()
         if self._loading:
             await asyncio.shield(self._loading)
+
+    async def meet(self) -> None:
+        """Load an engine that does not know its voices before, so that it can be cast."""
+        if not self.engine.voices() and self.engine.state().phase is not Phase.UNAVAILABLE:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.load(), LAST_RESORT_PATIENCE_SECONDS)
 
     def recall(self, utterance: Utterance) -> Recording | None:
         """Return the sentence when it is in memory, without waiting."""
@@ -217,13 +228,13 @@ class Level:
         return (first or self._clock()) - began
 
     async def _be_ready(self, voice: Voice) -> None:
-        if (refusal := self.refusal(voice)) is not None:
-            raise refusal
-        if self.engine.state().phase is not Phase.READY:
+        """Wait for an engine that is on its way: who asks has decided to."""
+        if isinstance(refusal := self.refusal(voice), EngineLoading) or self.engine.state().phase is not Phase.READY:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.load(), self.settings.patience_seconds)
-            if (refusal := self.refusal(voice)) is not None:
-                raise refusal
+                await asyncio.wait_for(self.load(), max(self.settings.patience_seconds, LAST_RESORT_PATIENCE_SECONDS))
+            refusal = self.refusal(voice)
+        if refusal is not None:
+            raise refusal
 
     async def _produce(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Run the engine and keep the breaker's books: the one place that does."""

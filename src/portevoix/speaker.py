@@ -166,7 +166,7 @@ class Speaker:
         if is_text_complete and not request.text.strip():
             raise EmptyText("the text is empty", hint="Give some text to speak.", param="input")
 
-    def cast(self, request: SpeechRequest, text: str) -> tuple[Chain, Voice, str]:
+    async def cast(self, request: SpeechRequest, text: str) -> tuple[Chain, Voice, str]:
         """Return the chain, the wished voice and the language for a request whose text begins with `text`.
 
         Raises:
@@ -178,6 +178,7 @@ class Speaker:
         if request.engine:
             find_level(chain.levels, request.engine)
             chain = chain.only(request.engine)
+        await chain.meet()
         guessed = request.language or self._language(text)
         name = self._real_name(request.voice, guessed)
         if name is None:
@@ -255,7 +256,7 @@ class _Telling:
         characters = 0
         async with aclosing(sentences):
             async for sentence in sentences:
-                casting = casting or self._speaker.cast(self._request, sentence)
+                casting = casting or await self._speaker.cast(self._request, sentence)
                 chain, voice, language = casting
                 utterance = self._utterance(sentence, voice, language)
                 began = self._report.audio_seconds

@@ -6,11 +6,14 @@ import random
 import subprocess
 import sys
 from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 import pytest
 
-from portevoix.cache.recording import Recording
 from portevoix.cache.shelf import Shelf
+
+if TYPE_CHECKING:
+    from portevoix.cache.recording import Recording
 
 KILLS = 36
 KEYS = 24
@@ -48,7 +51,8 @@ def start(folder, bound, seed):
 def kill_two(folder, bound, dice):
     """Run two writers, kill each in the middle of its work, and return the keys that they said were kept."""
     with ExitStack() as stack:
-        writers = [stack.enter_context(start(folder, bound, 2 * dice.randrange(9999) + odd)) for odd in (0, 1)]
+        seeds = [2 * dice.randrange(9999) + odd for odd in (0, 1)]  # the two never write the same
+        writers = [stack.enter_context(start(folder, bound, seed)) for seed in seeds]
         told = set()
         for writer in writers:
             stack.callback(writer.kill)

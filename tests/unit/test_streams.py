@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
 
 from portevoix.errors import EngineFailed, EngineTimeout
 from portevoix.streams import read_ahead, within
-from tests.chunk_script import Script, collect, pieces
+from tests.chunk_script import Script, collect, collect_into, pieces
 from tests.virtual_time import settle, virtual
 
 ONE, TWO, THREE = pieces(3)
@@ -50,9 +50,7 @@ async def test_an_empty_stream_stays_empty(wrap):
 async def test_errors_come_out_after_the_chunks_before_them(wrap, error):
     script, heard = Script(ONE, TWO, error), []
     with pytest.raises(type(error)) as caught:
-        async for chunk in wrap(script.stream()):
-            heard.append(chunk)
-            await settle()
+        await collect_into(heard, wrap(script.stream()), settle)
     assert caught.value is error
     assert (heard, script.closed, others()) == ([ONE, TWO], 1, set())
 
@@ -129,10 +127,8 @@ async def test_a_source_that_will_not_be_cancelled_is_closed_at_its_next_chunk(w
     async def stubborn():
         try:
             yield ONE
-            try:
+            with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                pass
             yield TWO
         finally:
             closed.append(True)
@@ -187,8 +183,7 @@ async def test_reading_ahead_waits_for_a_stubborn_source_to_close():
 async def test_what_comes_late_is_an_error(steps, seconds, heard):
     script, got = Script(*steps), []
     with pytest.raises(EngineTimeout) as caught:
-        async for chunk in within(script.stream(), 2, 1):
-            got.append(chunk)
+        await collect_into(got, within(script.stream(), 2, 1))
     assert got == heard
     assert now() == pytest.approx(seconds)
     assert (script.closed, others()) == (1, set())
@@ -230,6 +225,5 @@ async def test_one_inside_the_other():
     script = Script(1, ONE, 0.5, TWO, ...)
     stream, got = read_ahead(within(script.stream(), 2, 1), 5), []
     with pytest.raises(EngineTimeout):
-        async for chunk in stream:
-            got.append(chunk)
+        await collect_into(got, stream)
     assert (got, script.closed, others()) == ([ONE, TWO], 1, set())

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _LAYOUT = 1
 """Version of the index; one of another version is begun anew."""
 
+_WAL_TRIES = 100
+"""How often a shelf waits for others that open the same new index; each try is microseconds after the last."""
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS recordings (
     key TEXT PRIMARY KEY, name TEXT NOT NULL, bytes INTEGER NOT NULL, made REAL NOT NULL, turn INTEGER NOT NULL
@@ -120,7 +123,7 @@ class Shelf:
             self._index.close()
 
     def _prepare(self) -> None:
-        self._index.execute("PRAGMA journal_mode = WAL")
+        self._enter_wal()
         self._index.execute("PRAGMA synchronous = NORMAL")
         with self._writing():
             if self._index.execute("PRAGMA user_version").fetchone()[0] != _LAYOUT:
@@ -132,6 +135,20 @@ class Shelf:
             self._index.execute("DELETE FROM recordings WHERE made <= ?", (oldest,))
             self._sweep()
             self._make_room()
+
+    def _enter_wal(self) -> None:
+        """Let readers and a writer work side by side; SQLite itself does not wait here for others that do the same."""
+        for _ in range(_WAL_TRIES):
+            try:
+                self._index.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                self._index.execute("BEGIN IMMEDIATE")  # this one waits
+                self._index.execute("ROLLBACK")
+            else:
+                return
+        raise sqlite3.OperationalError("the index is always locked")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

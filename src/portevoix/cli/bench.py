@@ -108,7 +108,13 @@ def bench(
 
 
 async def _rows(
-    invocation: Invocation, runs: int, text: str | None, names: tuple[str, ...], lang: str | None, *, measures_each: bool
+    invocation: Invocation,
+    runs: int,
+    text: str | None,
+    names: tuple[str, ...],
+    lang: str | None,
+    *,
+    measures_each: bool,
 ) -> list[BenchRow]:
     from portevoix.cli.session import opened
 

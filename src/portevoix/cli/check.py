@@ -50,8 +50,16 @@ class CheckRow:
 
 
 @click.command()
-@click.option("-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_FOLDER,
-              metavar="FOLDER", show_default=True, help="Write what was spoken into FOLDER, one WAVE file each.")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_FOLDER,
+    metavar="FOLDER",
+    show_default=True,
+    help="Write what was spoken into FOLDER, one WAVE file each.",
+)
 @click.option("--fallback", is_flag=True, help="Switch one level after the other off, and see who speaks instead.")
 @click.option("--lang", metavar="TAG", help="Language to speak; the configured one when not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -97,7 +105,9 @@ def _courses(app: App, *, is_fallback: bool) -> list[tuple[str, Sequence[Level]]
     levels = app.chain.levels
     if not is_fallback:
         return [(level.name, [level]) for level in levels]
-    return [(", ".join(one.name for one in levels[:count]) or "nothing", levels[count:]) for count in range(len(levels))]
+    return [
+        (", ".join(one.name for one in levels[:count]) or "nothing", levels[count:]) for count in range(len(levels))
+    ]
 
 
 def _row(number: int, tried: str, levels: Sequence[Level], trial: Trial, folder: Path) -> CheckRow:
@@ -105,7 +115,7 @@ def _row(number: int, tried: str, levels: Sequence[Level], trial: Trial, folder:
     file = _keep(trial, folder / f"{number}-{spoke}.wav") if spoke else None
     return CheckRow(
         tried, spoke, trial.report.voice or None, _rounded(trial.audio_seconds or None), _rounded(trial.first_audio_ms),
-        _rounded(trial.real_time_factor), _verdict(levels, trial), file and str(file), _remark(trial),
+        _rounded(trial.real_time_factor), _verdict(levels, trial), str(file) if file else None, _remark(trial),
     )  # fmt: skip
 
 

@@ -41,7 +41,10 @@ def check(invocation: Invocation, file: Path | None, *, as_json: bool) -> None:
         for problem in loaded.problems:
             click.echo(str(problem))
     errors, count = len(loaded.errors), len(loaded.problems)
-    click.echo(f"{loaded.path or 'the environment'}: {_counted(errors, 'error')}, {_counted(count - errors, 'warning')}", err=True)
+    click.echo(
+        f"{loaded.path or 'the environment'}: {_counted(errors, 'error')}, {_counted(count - errors, 'warning')}",
+        err=True,
+    )
     if errors:
         raise click.exceptions.Exit(ConfigError.exit_code)
 

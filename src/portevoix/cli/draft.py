@@ -7,10 +7,12 @@ import itertools
 import os
 import secrets
 from contextlib import suppress
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from portevoix.errors import DiskFull, MachineError, NotWritable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Draft:
@@ -100,7 +102,7 @@ class Draft:
 def refused(path: Path, error: OSError) -> MachineError:
     """Return the error for a path that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(f"{path} cannot be written", "there is no room left on the disk", "Make room, or choose another disk.")
+        return DiskFull(f"{path} cannot be written", "the disk is full", "Make room, or choose another disk.")
     hints = {
         errno.ENOENT: "Create the folder first.",
         errno.EACCES: "Choose a folder that you may write to.",

@@ -80,7 +80,9 @@ def _others(app: App) -> list[EngineRow]:
     """Return the engines that take no part: switched off, or configured and not installed."""
     taking_part = {level.name for level in app.chain.levels}
     off = [
-        EngineRow(None, name, "off", why="the configuration switches it off", what_to_do=f"Set backends.{name}.enabled: true")
+        EngineRow(
+            None, name, "off", why="the configuration switches it off", what_to_do=f"Set backends.{name}.enabled: true"
+        )
         for name in app.settings.backends
         if name not in taking_part
     ]

@@ -59,7 +59,9 @@ def examine_packages() -> Finding:
     versions = {name: _version(name) for name in required_packages()}
     missing = [name for name, version in versions.items() if version is None]
     if missing:
-        return Finding("packages", "bad", f"missing: {', '.join(missing)}", f"Install them: pip install {' '.join(missing)}")
+        return Finding(
+            "packages", "bad", f"missing: {', '.join(missing)}", f"Install them: pip install {' '.join(missing)}"
+        )
     return Finding("packages", "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
@@ -83,7 +85,9 @@ def examine_engines() -> Finding:
         return Finding("engines", "bad", "; ".join(refused) or "none is installed", "Install Portevoix: make setup")
     names = ", ".join(found.engines)
     if refused:
-        return Finding("engines", "warn", f"{names}; left out: {'; '.join(refused)}", "Repair or remove what was left out.")
+        return Finding(
+            "engines", "warn", f"{names}; left out: {'; '.join(refused)}", "Repair or remove what was left out."
+        )
     return Finding("engines", "ok", names)
 
 
@@ -130,7 +134,9 @@ def examine_graphics() -> Finding:
     fact = f"onnxruntime {onnxruntime.__version__} with {', '.join(providers)}"
     has_card = Path("/dev/nvidia0").exists() or Path("/dev/nvidiactl").exists()
     if has_card and "CUDA" not in providers:
-        return Finding("GPU", "warn", f"{fact}; there is an NVIDIA GPU that it cannot use", "pip install onnxruntime-gpu")
+        return Finding(
+            "GPU", "warn", f"{fact}; there is an NVIDIA GPU that it cannot use", "pip install onnxruntime-gpu"
+        )
     return Finding("GPU", "ok", fact if has_card else f"{fact}; no GPU, voices run on the processor")
 
 
@@ -178,9 +184,7 @@ def examine_configuration(loaded: Loaded) -> Finding:
     return Finding("configuration", "ok", place)
 
 
-def examine_network(
-    environ: Mapping[str, str] = os.environ, find_route: Callable[[], bool] | None = None
-) -> Finding:
+def examine_network(environ: Mapping[str, str] = os.environ, find_route: Callable[[], bool] | None = None) -> Finding:
     """Look for a way to the outside, without sending anything."""
     names = [name for name in environ if name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") and environ[name]]
     if names:
@@ -203,7 +207,9 @@ def has_route() -> bool:
 def _examine_folder(topic: str, folder: Path) -> Finding:
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        return Finding(topic, "bad", f"{folder} cannot be written", f"Make {existing} writable, or configure another folder.")
+        return Finding(
+            topic, "bad", f"{folder} cannot be written", f"Make {existing} writable, or configure another folder."
+        )
     free = shutil.disk_usage(existing).free
     fact = f"{folder}, {_size(free)} free"
     if free < NO_DISK_BYTES:

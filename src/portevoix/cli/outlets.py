@@ -39,7 +39,9 @@ class FileOutlet:
         is_partial: it holds only what had been spoken when it was ended early.
     """
 
-    def __init__(self, draft: Draft, place: Callable[[], tuple[Path, bool]], format_name: str, sample_rate: int) -> None:
+    def __init__(
+        self, draft: Draft, place: Callable[[], tuple[Path, bool]], format_name: str, sample_rate: int
+    ) -> None:
         """Write into `draft`.
 
         Args:

@@ -92,7 +92,9 @@ class Recital:
             self._file = FileOutlet(draft, self._place, wanted.format.name, sample_rate)
             outlets.append(self._file)
         elif wanted.output is not None:
-            outlets.append(StreamOutlet(self._ends.enter_context(wanted.output.open("wb")), wanted.format.name, sample_rate))
+            outlets.append(
+                StreamOutlet(self._ends.enter_context(wanted.output.open("wb")), wanted.format.name, sample_rate)
+            )
         if wanted.is_stdout:
             outlets.append(StreamOutlet(sys.stdout.buffer, wanted.format.name, sample_rate))
         if wanted.plays:

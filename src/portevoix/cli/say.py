@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -42,7 +42,7 @@ def _speech_options(function: F) -> F:
         click.pass_obj,
     ]  # fmt: skip
     for option in reversed(options):
-        function = option(function)
+        function = cast("Callable[[F], F]", option)(function)
     return function
 
 
@@ -129,7 +129,9 @@ def _request(
 def _who_spoke(recited: Recited) -> str:
     report = recited.report
     who = f"{report.engine} ({report.voice})" if report.voice else report.engine
-    first = f", first after {report.first_audio_seconds * 1000:.0f} ms" if report.first_audio_seconds is not None else ""
+    first = (
+        f", first after {report.first_audio_seconds * 1000:.0f} ms" if report.first_audio_seconds is not None else ""
+    )
     told = f"{who}{' from the cache' if report.is_cached else ''}: {report.audio_seconds:.1f} s of speech{first}"
     return f"{told}\n  not the first choice: {report.why_degraded}" if report.is_degraded else told
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from portevoix.sound import device
 from portevoix.sound.pipe import PROGRAMS, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WINDOWS_SCRIPT = "import sys, winsound; winsound.PlaySound(sys.argv[1], winsound.SND_FILENAME)"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from portevoix.sound import device
 from portevoix.sound.file import FilePlayer
 from portevoix.sound.machine import Machine
 from portevoix.sound.pipe import PipePlayer
-from portevoix.sound.player import Player
+
+if TYPE_CHECKING:
+    from portevoix.sound.player import Player
 
 
 def has_sound(machine: Machine | None = None) -> bool:

@@ -46,10 +46,17 @@ class Program:
 
 
 PROGRAMS = (
-    Program("paplay", ("pulse",), tuple("--raw --format=s16le --channels=1 --rate={rate} --latency-msec=80".split()), "raw"),
+    Program(
+        "paplay", ("pulse",), ("--raw", "--format=s16le", "--channels=1", "--rate={rate}", "--latency-msec=80"), "raw"
+    ),
     Program("pw-play", ("pipewire",), ("-",), "au"),
-    Program("aplay", ("alsa",), tuple("-q -t raw -f S16_LE -c 1 -r {rate} -".split()), "raw"),
-    Program("ffplay", ("pulse", "pipewire", "alsa"), tuple("-nodisp -autoexit -loglevel error -f au -i -".split()), "au"),
+    Program("aplay", ("alsa",), ("-q", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", "{rate}", "-"), "raw"),
+    Program(
+        "ffplay",
+        ("pulse", "pipewire", "alsa"),
+        ("-nodisp", "-autoexit", "-loglevel", "error", "-f", "au", "-i", "-"),
+        "au",
+    ),
 )
 """Programs that play from a pipe on Linux, those that begin soonest first."""
 

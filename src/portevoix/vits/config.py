@@ -60,7 +60,9 @@ def read_config(path: Path) -> VoiceConfig:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ModelMissing(f"the voice has no configuration {path.name}", "the file is not there", FETCH_AGAIN) from error
+        raise ModelMissing(
+            f"the voice has no configuration {path.name}", "the file is not there", FETCH_AGAIN
+        ) from error
     except (OSError, ValueError) as error:
         raise _broken(path, str(error)) from error
     return _Keys(path, values).config()

@@ -68,6 +68,7 @@ def unsplittable(why: str) -> ModelUnsupported:
 
 
 def _first_upsampling(graph: Graph) -> tuple[str, onnx.NodeProto]:
+    output: str
     for output in graph.outputs:
         path = graph.above([output])
         upsamplings = [node for node in path if node.op_type == "ConvTranspose"]
@@ -86,7 +87,7 @@ def _before_shaping(graph: Graph, output: str) -> str:
 
 
 def _durations(graph: Graph, samples: str) -> str:
-    ceilings = [node.output[0] for node in graph.above([samples]) if node.op_type == "Ceil"]
+    ceilings: list[str] = [node.output[0] for node in graph.above([samples]) if node.op_type == "Ceil"]
     if not ceilings:
         raise unsplittable("nothing in it rounds durations up to frames")
     return ceilings[-1]

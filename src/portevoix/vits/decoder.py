@@ -212,8 +212,7 @@ class _Rewriting:
         spread = self._side_by_side(phases, weights.shape[1])
         left, right = self._spare(node.output[0], stride)
         left, right = (
-            self.form.add("Add", [side, self.form.integers([pad])])
-            for side, pad in ((left, before), (right, after))
+            self.form.add("Add", [side, self.form.integers([pad])]) for side, pad in ((left, before), (right, after))
         )
         cropped = self.form.crop(spread, left, right, axis=2)
         return self.form.add("Transpose", [cropped], perm=[0, 3, 1, 2])

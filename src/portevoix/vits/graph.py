@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 from onnx import numpy_helper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import numpy as np
 
 RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
 TRANSPARENT = frozenset({"Identity", "Transpose", "Cast", "Squeeze", "Unsqueeze"})
@@ -74,7 +73,7 @@ class Graph:
     def constant(self, tensor: str) -> np.ndarray | None:
         """Return a tensor's value where the graph stores it, as an initializer or a Constant node, else None."""
         if tensor in self._initializers:
-            return numpy_helper.to_array(self._initializers[tensor])
+            return np.asarray(numpy_helper.to_array(self._initializers[tensor]))
         node = self.maker(tensor)
         if node is None or node.op_type not in {"Constant", "Identity"}:
             return None

@@ -110,16 +110,15 @@ def _candidates(model: Path) -> list[Parts]:
     facts = Facts(
         hop_samples=voice.hop_samples,
         channels=voice.channels,
-        flow_reach=tuple(voice.flow_reach),
-        decoder_reach=tuple(voice.decoder_reach),
+        flow_reach=(voice.flow_reach.left, voice.flow_reach.right),
+        decoder_reach=(voice.decoder_reach.left, voice.decoder_reach.right),
         draws_durations=voice.draws_durations,
         has_speakers=voice.has_speakers,
     )
     encoder, flow = voice.encoder.SerializeToString(), voice.flow.SerializeToString()
     decoders = [decoder for decoder in (voice.decoder, voice.plain_decoder) if decoder is not None]
     return [
-        Parts(facts, {"encoder": encoder, "flow": flow, "decoder": decoder.SerializeToString()})
-        for decoder in decoders
+        Parts(facts, {"encoder": encoder, "flow": flow, "decoder": decoder.SerializeToString()}) for decoder in decoders
     ]
 
 

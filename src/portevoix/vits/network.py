@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -49,16 +49,16 @@ class Facts:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, object]) -> Facts:
+    def from_json(cls, values: Mapping[str, Any]) -> Facts:
         """Read what `to_json` gave.
 
         Raises:
             ModelBroken: a value is missing, or one too many.
         """
-        reaches = {name: tuple(values.get(name, ())) for name in ("flow_reach", "decoder_reach")}  # type: ignore[arg-type]
         try:
-            return cls(**{**values, **reaches})  # type: ignore[arg-type]
-        except TypeError as error:
+            reaches = {name: tuple(values[name]) for name in ("flow_reach", "decoder_reach")}
+            return cls(**{**values, **reaches})
+        except (KeyError, TypeError) as error:
             raise ModelBroken("the stored parts of a voice cannot be used", str(error)) from error
 
 
@@ -204,9 +204,8 @@ class SparedNetwork:
 class WholeNetwork:
     """A voice's stock graph, which speaks a sentence at once and draws its own noise."""
 
-    def __init__(self, session: Session, gain: float = 1.0) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self.gain = gain
 
     def speak(self, ids: np.ndarray, manner: Manner) -> np.ndarray:
         """Return the float32 samples of a sentence given as int64 [ids]."""

@@ -133,8 +133,8 @@ def _read(folder: Path) -> Parts | None:
     """Return the parts in a folder when they are all there in full size."""
     try:
         stored = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
-        files: dict[str, Path | bytes] = {name: folder / f"{name}.onnx" for name in PART_NAMES}
-        if any(os.stat(file).st_size != stored["sizes"][name] for name, file in files.items()):
+        files = {name: folder / f"{name}.onnx" for name in PART_NAMES}
+        if any(file.stat().st_size != stored["sizes"][name] for name, file in files.items()):
             return None
         return Parts(Facts.from_json(stored["facts"]), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ModelBroken):

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     import onnx
 
-POINTWISE = frozenset(
-    "Add Cast Concat Div Dropout Erf Exp Identity LeakyRelu Mul Neg Pow Relu Sigmoid Slice Softplus Split Sqrt Sub Tanh"
-    .split()
-)
+ARITHMETIC = frozenset({"Add", "Div", "Exp", "Mul", "Neg", "Pow", "Sqrt", "Sub"})
+ACTIVATIONS = frozenset({"Erf", "LeakyRelu", "Relu", "Sigmoid", "Softplus", "Tanh"})
+REARRANGEMENTS = frozenset({"Cast", "Concat", "Dropout", "Identity", "Slice", "Split"})
+POINTWISE = ARITHMETIC | ACTIVATIONS | REARRANGEMENTS
 SHAPE_ONLY = frozenset({"Shape", "Size"})
 WHOLE = 2**31 - 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from portevoix.errors import EngineFailed, EngineUnavailable, ModelBroken
 
@@ -35,6 +35,7 @@ class Device:
     memory_limit_bytes: int | None = None
 
     def __str__(self) -> str:
+        """Return the device in the terms of configuration files, such as `cuda:0`."""
         return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"
 
 
@@ -44,7 +45,9 @@ CPU = Device()
 class Session(Protocol):
     """Run a graph: arrays by input name in, arrays in the order of the outputs out; safe from several threads."""
 
-    input_names: frozenset[str]
+    @property
+    def input_names(self) -> frozenset[str]:
+        """The inputs that the graph has."""
 
     def run(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Compute all outputs; inputs that the graph does not have are left out."""
@@ -56,9 +59,9 @@ class OnnxSession:
 
     name: str
     device: Device
-    inner: object = field(repr=False)
+    inner: Any = field(repr=False)
     input_names: frozenset[str]
-    run_options: object | None = field(default=None, repr=False)
+    run_options: Any = field(default=None, repr=False)
 
     def run(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Compute all outputs.
@@ -68,7 +71,7 @@ class OnnxSession:
         """
         fed = {name: array for name, array in arrays.items() if name in self.input_names}
         try:
-            return list(self.inner.run(None, fed, self.run_options))  # type: ignore[attr-defined]
+            return list(self.inner.run(None, fed, self.run_options))
         except RuntimeError as error:
             raise _failure(self.name, self.device, error) from error
         except Exception as error:
@@ -125,7 +128,7 @@ def onnxruntime_version() -> str:
     raise EngineUnavailable("no voice can be loaded", "onnxruntime is not installed", "Run `pip install onnxruntime`.")
 
 
-def _options(threads: int) -> object:
+def _options(threads: int) -> Any:
     """Return options for bounded memory: buffers are neither planned per shape nor traded for slower loading."""
     import onnxruntime
 
@@ -156,7 +159,7 @@ def _providers(device: Device) -> list[object]:
     return [("CUDAExecutionProvider", settings), "CPUExecutionProvider"]
 
 
-def _run_options(device: Device) -> object | None:
+def _run_options(device: Device) -> Any:
     """Return options that give memory back after each run on a GPU; on the CPU the bounded shapes see to that."""
     if device.kind == "cpu":
         return None

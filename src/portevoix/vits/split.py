@@ -100,7 +100,7 @@ def _encoder(graph: Graph, cut: Cut) -> onnx.ModelProto:
     ]
     if noise:
         inputs.append(helper.make_tensor_value_info("duration_noise", TensorProto.FLOAT, [1, 2, "ids"]))
-    return part_model(graph, "encoder", nodes, inputs, results)
+    return part_model(graph, "encoder", nodes=nodes, inputs=inputs, results=results)
 
 
 def _flow(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto]) -> tuple[onnx.ModelProto, Reach]:
@@ -114,7 +114,9 @@ def _flow(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto]) -> tuple[onnx.Mod
         raise unsplittable("its flow takes more than the prior and a speaker")
     inputs = [helper.make_tensor_value_info(cut.prior, TensorProto.FLOAT, [1, "channels", "frames"])]
     inputs += [helper.make_tensor_value_info(name, *MODEL_INPUT_TYPES[name]) for name in speaker]
-    model = part_model(graph, "flow", needed, inputs, {"latents": cut.latents}, {cut.prior: "prior"})
+    model = part_model(
+        graph, "flow", nodes=needed, inputs=inputs, results={"latents": cut.latents}, renamed={cut.prior: "prior"}
+    )
     return model, reaches(graph, needed, cut.prior, cut.latents)[cut.prior]
 
 
@@ -159,6 +161,7 @@ def _renamed(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
 def part_model(
     graph: Graph,
     name: str,
+    *,
     nodes: Iterable[onnx.NodeProto],
     inputs: list[onnx.ValueInfoProto],
     results: dict[str, str],

@@ -63,6 +63,7 @@ class Utterance:
         self,
         network: Network,
         ids: np.ndarray,
+        *,
         windows: Sequence[Window],
         manner: Manner,
         level: Level,

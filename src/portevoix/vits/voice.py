@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from portevoix.errors import InvalidParameter, ModelMissing, ModelUnsupported, NothingToSay, PortevoixError
+from portevoix.errors import (
+    EngineUnavailable,
+    InvalidParameter,
+    ModelBroken,
+    ModelMissing,
+    ModelUnsupported,
+    NothingToSay,
+)
 from portevoix.vits.config import VoiceConfig, read_config
 from portevoix.vits.level import Level, gain_for
 from portevoix.vits.making import make_parts, probe_sentences
-from portevoix.vits.network import Manner, Network, SparedNetwork, SplitNetwork, WholeNetwork
-from portevoix.vits.parts import Parts, PartsStore, find_or_make
+from portevoix.vits.network import Manner, Network, SparedNetwork, WholeNetwork
+from portevoix.vits.parts import PartsStore, find_or_make
 from portevoix.vits.schedule import Schedule
 from portevoix.vits.scheduler import Priority, Scheduler, Terms
 from portevoix.vits.sessions import CPU, Device, open_session
@@ -50,6 +57,7 @@ class VitsVoice:
         fingerprint: str,
         scheduler: Scheduler,
         *,
+        gain: float = 1.0,
         why_not_split: str | None = None,
         schedule: Schedule | None = None,
         windows: Windows | None = None,
@@ -59,6 +67,7 @@ class VitsVoice:
         self.why_not_split = why_not_split
         self._network: Network | WholeNetwork | None = network
         self._scheduler = scheduler
+        self._gain = gain
         self._schedule = schedule or Schedule()
         self._windows = windows or Windows()
 
@@ -94,15 +103,17 @@ class VitsVoice:
         fingerprint = _fingerprint(model)
         folders = [model.with_name(model.name + ".parts"), *([parts_folder] if parts_folder else [])]
         store = PartsStore(folders, fingerprint, device)
-        network: Network | WholeNetwork
-        try:
-            network, why = _split_network(model, settings, store, device), None
-        except ModelUnsupported as error:
-            logger.warning("voice.not_split", extra={"why": error.why})
-            network, why = _whole_network(model, settings, device), error.why
+        network, gain, why = _network(model, settings, store, device)
         _warm_up(network, settings)
         return cls(
-            network, settings, fingerprint, scheduler, why_not_split=why, schedule=schedule, windows=windows
+            network,
+            settings,
+            fingerprint,
+            scheduler,
+            gain=gain,
+            why_not_split=why,
+            schedule=schedule,
+            windows=windows,
         )
 
     @property
@@ -183,13 +194,20 @@ class VitsVoice:
     def _job(self, ids: np.ndarray, manner: Manner, volume: float, *, is_leveled: bool) -> Job:
         network = self._network
         if network is None:
-            raise PortevoixError("the voice cannot speak", "it is closed", "Load it again.")
+            raise EngineUnavailable("the voice cannot speak", "it is closed", "Load it again.")
+        level = Level(self._gain * volume, is_limited=True) if is_leveled else Level(volume)
         if isinstance(network, WholeNetwork):
-            level = Level(network.gain * volume, is_limited=True) if is_leveled else Level(volume)
             return WholeUtterance(network, ids, manner, level)
-        level = Level(network.facts.gain * volume, is_limited=True) if is_leveled else Level(volume)
-        windows = self._windows.over(ids, self.config.break_ids)
-        return Utterance(network, ids, windows, manner, level, self._schedule, self.sample_rate)
+        windows = self._windows.over(ids.tolist(), self.config.break_ids)
+        return Utterance(
+            network,
+            ids,
+            windows=windows,
+            manner=manner,
+            level=level,
+            schedule=self._schedule,
+            sample_rate=self.sample_rate,
+        )
 
     def _checked(self, ids: Sequence[int]) -> np.ndarray:
         if not len(ids):
@@ -233,28 +251,31 @@ class VitsVoice:
         return number
 
 
-def _split_network(model: Path, config: VoiceConfig, store: PartsStore, device: Device) -> Network:
-    """Load the voice's parts; parts that turn out to be damaged are made again, once."""
+def _network(
+    model: Path, config: VoiceConfig, store: PartsStore, device: Device
+) -> tuple[Network | WholeNetwork, float, str | None]:
+    """Return the split network, or the whole one; the voice's gain; and why it is the whole one."""
+    try:
+        network, gain = _split_network(model, config, store, device)
+    except ModelUnsupported as error:
+        logger.warning("voice.not_split", extra={"why": error.why})
+        whole = WholeNetwork(open_session("voice", model, device=device))
+        manner = Manner(speaker=config.default_speaker)
+        return whole, gain_for(whole.speak(ids, manner) for ids in probe_sentences(config)), error.why
+    return network, gain, None
+
+
+def _split_network(model: Path, config: VoiceConfig, store: PartsStore, device: Device) -> tuple[Network, float]:
+    """Load the voice's parts, and its gain; parts that turn out to be damaged are made again, once."""
     parts = find_or_make(store, lambda: make_parts(model, config, device))
     try:
         network = parts.network(device)
-    except ModelUnsupported:
-        raise
-    except PortevoixError:
+    except ModelBroken:
         store.discard()
         parts = find_or_make(store, lambda: make_parts(model, config, device))
         network = parts.network(device)
-    return network if device.kind == "cpu" else _spared(network, parts)
-
-
-def _spared(network: SplitNetwork, parts: Parts) -> SparedNetwork:
-    return SparedNetwork(network, parts.network)
-
-
-def _whole_network(model: Path, config: VoiceConfig, device: Device) -> WholeNetwork:
-    network = WholeNetwork(open_session("voice", model, device=device))
-    manner = Manner(speaker=config.default_speaker)
-    return WholeNetwork(network._session, gain_for(network.speak(ids, manner) for ids in probe_sentences(config)))
+    spared = network if device.kind == "cpu" else SparedNetwork(network, parts.network)
+    return spared, parts.facts.gain
 
 
 def _warm_up(network: Network | WholeNetwork, config: VoiceConfig) -> None:

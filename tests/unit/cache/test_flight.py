@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
 
 from portevoix.cache.flight import Flights
 from portevoix.errors import EngineFailed
-from tests.chunk_script import Script, collect, pieces
+from tests.chunk_script import Script, collect, collect_into, pieces
 from tests.virtual_time import settle, virtual
 
 ONE, TWO, THREE = pieces(3)
@@ -104,8 +104,7 @@ async def test_an_error_reaches_every_listener_once_after_the_chunks(before):
     async def listen():
         heard, stream = [], hangar.listen()
         with pytest.raises(EngineFailed) as caught:
-            async for chunk in stream:
-                heard.append(chunk)
+            await collect_into(heard, stream)
         assert caught.value is error
         assert await collect(stream) == []
         return heard
@@ -287,10 +286,8 @@ async def test_a_producer_that_will_not_be_cancelled_is_closed_at_its_next_chunk
     async def stubborn():
         try:
             yield ONE
-            try:
+            with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                pass
             yield TWO
         finally:
             closed.append(True)
