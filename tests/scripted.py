@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +26,8 @@ from portevoix.errors import EngineFailed
 from portevoix.speech import Utterance, Voice, WordMark
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Sequence
+
     from numpy.typing import NDArray
 
 TONE_SECONDS = 0.1

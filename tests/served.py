@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -16,9 +15,13 @@ from portevoix.app import App, build
 from portevoix.config import load
 from portevoix.config.loading import Loaded
 from portevoix.server.application import create_application, make_queue
-from portevoix.server.queue import Queue
 from portevoix.server.run import Server
 from tests.scripted import ScriptedEngine, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from portevoix.server.queue import Queue
 
 SILENT = kind("silent_emergency", is_silent=True, priority=1000, languages=("",))
 

@@ -37,6 +37,9 @@ from portevoix.text.speakable import word_spans
 logger = logging.getLogger(__name__)
 
 PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+REPLAY_SECONDS = 1.0
+"""Length of a chunk from memory: few steps for the pipeline, little work at once for an encoder."""
+
 LAST_RESORT_PATIENCE_SECONDS = 5.0
 """How long an engine that is loading is waited for when nobody else can speak."""
 
@@ -177,7 +180,7 @@ class Level:
         """Return a recording's chunks, marked as this level's and as taken from the cache."""
         self._notify(LookedUp(self.name, is_hit=True))
         source = Source(self.name, utterance.voice.name, is_cached=True)
-        return [replace(chunk, source=source) for chunk in recording.chunks()]
+        return [replace(chunk, source=source) for chunk in recording.chunks(REPLAY_SECONDS)]
 
     async def stream(self, utterance: Utterance, *, reads_cache: bool = True) -> AsyncGenerator[AudioChunk, None]:
         """Speak a sentence, from the cache where it is there.

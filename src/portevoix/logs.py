@@ -45,8 +45,8 @@ class HumanLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and a traceback below it where there is one."""
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        facts = "".join(f" {name}={_quoted(value)}" for name, value in fields_of(record).items() if value is not None)
-        line = f"{time} {record.levelname:<7} {record.getMessage()}{facts}"
+        facts = [f"{name}={_quoted(value)}" for name, value in fields_of(record).items() if value not in (None, "")]
+        line = " ".join((f"{time} {record.levelname:<7}", record.getMessage(), *facts))
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

@@ -30,7 +30,8 @@ shelf = Shelf(folder, bound, 1e9, lambda: 0.0, 30.0)
 while True:
     key = dice.randrange(keys)
     if dice.random() < 0.8:
-        shelf.put(str(key), Recording(bytes([key, dice.randrange(1, 120) * 2 + seed % 2]) * (2000 + 997 * key), 8000 + key), 0.0)
+        samples = bytes([key, dice.randrange(1, 120) * 2 + seed % 2]) * (2000 + 997 * key)
+        shelf.put(str(key), Recording(samples, 8000 + key), 0.0)
         print(key, flush=True)
     elif (found := shelf.get(str(key))) is not None:
         assert found[0].sample_rate == 8000 + key

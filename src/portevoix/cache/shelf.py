@@ -138,17 +138,16 @@ class Shelf:
 
     def _enter_wal(self) -> None:
         """Let readers and a writer work side by side; SQLite itself does not wait here for others that do the same."""
-        for _ in range(_WAL_TRIES):
+        for tries_left in reversed(range(_WAL_TRIES)):
             try:
                 self._index.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not tries_left:
                     raise
                 self._index.execute("BEGIN IMMEDIATE")  # this one waits
                 self._index.execute("ROLLBACK")
             else:
                 return
-        raise sqlite3.OperationalError("the index is always locked")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,6 +40,25 @@ TEXTS = {
 }
 
 CHAIN = "the chain"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchWish:
+    """Say what is to be measured.
+
+    Attributes:
+        runs: of each text.
+        text: in place of the three that there are.
+        engines: to be measured alone; the chain when there is none.
+        measures_each: every engine is measured alone.
+        language: to be spoken, or None for the configured one.
+    """
+
+    runs: int
+    text: str | None
+    engines: tuple[str, ...]
+    measures_each: bool
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +103,18 @@ class BenchRow:
 @click.command()
 @click.option("--runs", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Runs of each text.")
 @click.option("--text", help="Measure this text in place of a short, a medium and a long one.")
-@click.option("--engine", "names", multiple=True, metavar="NAME", help="Measure this engine alone; may be repeated.")
+@click.option("--engine", "engines", multiple=True, metavar="NAME", help="Measure this engine alone; may be repeated.")
 @click.option("--each", "measures_each", is_flag=True, help="Measure every engine alone.")
-@click.option("--lang", metavar="TAG", help="Language to speak; the configured one when not given.")
+@click.option("--lang", "language", metavar="TAG", help="Language to speak; the configured one when not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @shared_options(is_hidden=True)
 @click.pass_obj
-def bench(
-    invocation: Invocation, *, runs: int, text: str | None, names: tuple[str, ...], measures_each: bool,
-    lang: str | None, as_json: bool,
-) -> None:  # fmt: skip
+def bench(invocation: Invocation, /, *, as_json: bool, **wishes: Any) -> None:
     """Measure how fast speech begins and is made, without the cache: the whole chain, or engines alone."""
     from portevoix.cli.session import run
     from portevoix.cli.tables import print_json, print_table
 
-    rows = run(_rows(invocation, runs, text, names, lang, measures_each=measures_each))
+    rows = run(_rows(invocation, BenchWish(**wishes)))
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -107,24 +123,18 @@ def bench(
     print_table(columns, [_cells(row) for row in rows], flexible=1)
 
 
-async def _rows(
-    invocation: Invocation,
-    runs: int,
-    text: str | None,
-    names: tuple[str, ...],
-    lang: str | None,
-    *,
-    measures_each: bool,
-) -> list[BenchRow]:
+async def _rows(invocation: Invocation, wish: BenchWish) -> list[BenchRow]:
     from portevoix.cli.session import opened
 
     async with opened(invocation) as app:
         await app.load()
-        language = lang or app.settings.advanced.default_language
-        texts = {"given": text} if text else TEXTS["fr" if language.lower().startswith("fr") else "en"]
-        speakers = _speakers(app, names, measures_each=measures_each)
-        return [await _measure(app, who, levels, name, words, language, runs)
-                for who, levels in speakers for name, words in texts.items()]  # fmt: skip
+        language = wish.language or app.settings.advanced.default_language
+        texts = {"given": wish.text} if wish.text else TEXTS["fr" if language.lower().startswith("fr") else "en"]
+        return [
+            await _measure(app, who, levels, named, language=language, runs=wish.runs)
+            for who, levels in _speakers(app, wish.engines, measures_each=wish.measures_each)
+            for named in texts.items()
+        ]
 
 
 def _speakers(app: App, names: tuple[str, ...], *, measures_each: bool) -> list[tuple[str, Sequence[Level]]]:
@@ -137,11 +147,12 @@ def _speakers(app: App, names: tuple[str, ...], *, measures_each: bool) -> list[
 
 
 async def _measure(
-    app: App, who: str, levels: Sequence[Level], name: str, text: str, language: str, runs: int
+    app: App, who: str, levels: Sequence[Level], named: tuple[str, str], *, language: str, runs: int
 ) -> BenchRow:
     from portevoix.cli.progress import stepping
     from portevoix.cli.trial import speak_with
 
+    name, text = named
     await speak_with(app, levels, text, language)
     trials = []
     with stepping(range(runs), f"{who}, {name}") as rounds:

@@ -65,7 +65,7 @@ class CheckRow:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @shared_options(is_hidden=True)
 @click.pass_obj
-def check(invocation: Invocation, *, folder: Path, fallback: bool, lang: str | None, as_json: bool) -> None:  # fmt: skip
+def check(invocation: Invocation, *, folder: Path, fallback: bool, lang: str | None, as_json: bool) -> None:
     """Let every engine speak a phrase, and judge whether it can be heard.
 
     Ends with 5 when an engine that was ready failed, or none can be heard.
@@ -92,6 +92,7 @@ async def _rows(invocation: Invocation, folder: Path, lang: str | None, *, is_fa
     _make(folder)
     rows = []
     async with opened(invocation) as app:
+        await app.load()
         language = lang or app.settings.advanced.default_language
         with stepping(_courses(app, is_fallback=is_fallback), "Speaking") as courses:
             for number, (tried, levels) in enumerate(courses, 1):

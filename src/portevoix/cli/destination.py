@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STDOUT = "-"
 NAME_WORDS = 6
 NAME_CHARACTERS = 48
-OTHER_SUFFIXES = {".ogg": "opus", ".wave": "wav", ".raw": "pcm"}
+OTHER_SUFFIXES = {".opus": "opus", ".wave": "wav", ".raw": "pcm"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,10 @@ def doctor(invocation: Invocation, *, as_json: bool) -> None:
 
     Ends with 6 when something keeps Portevoix from working.
     """
-    from portevoix.cli.logs import start_logging
     from portevoix.cli.session import run
     from portevoix.cli.tables import print_json
 
-    start_logging(invocation.verbosity, invocation.log_format or "human")
+    invocation.start_logging()
     findings = run(examine(_examinations(_load(invocation))))
     if as_json:
         print_json([asdict(finding) for finding in findings])

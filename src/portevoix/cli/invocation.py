@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 TRACEBACK_VERBOSITY = 2
+LOG_LEVELS = (None, "INFO", "DEBUG")
+QUIET = "ERROR"
+"""What commands log by themselves: they tell in their own words what warnings would repeat."""
 
 
 @dataclass
@@ -38,21 +41,38 @@ class Invocation:
         return self.verbosity >= TRACEBACK_VERBOSITY
 
     def read(self) -> Loaded:
-        """Return the configuration, after telling its warnings; logging is set up by it.
+        """Return the configuration, after telling its warnings; from then on there are log lines.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        self.start_logging()
+        loaded = self.read_quietly()
+        for problem in loaded.problems:
+            click.echo(f"Warning: {problem}", err=True)
+        self.start_logging(loaded.settings.monitoring.log_format)
+        return loaded
+
+    def read_quietly(self) -> Loaded:
+        """Return the configuration; its warnings are the caller's to tell.
 
         Raises:
             ConfigError: it cannot be used.
         """
         from portevoix.app import read_configuration
-        from portevoix.cli.logs import start_logging
 
-        start_logging(self.verbosity, self.log_format or "human")
-        loaded = read_configuration(self.config)
-        for problem in loaded.problems:
-            click.echo(f"Warning: {problem}", err=True)
-        if self.log_format is None:
-            start_logging(self.verbosity, loaded.settings.monitoring.log_format)
-        return loaded
+        return read_configuration(self.config)
+
+    def start_logging(self, log_format: str = "human") -> None:
+        """Write log lines to stderr, in `log_format` where the command line does not say how."""
+        from portevoix.logs import configure_logging
+
+        configure_logging(self.log_format or log_format, self.log_level or QUIET)
+
+    @property
+    def log_level(self) -> str | None:
+        """Return the least severity that was asked for, or None."""
+        return LOG_LEVELS[min(self.verbosity, len(LOG_LEVELS) - 1)]
 
 
 def shared_options(*, is_hidden: bool = False) -> Callable[[F], F]:

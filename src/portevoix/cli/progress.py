@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+
+from portevoix.clock import Clock, system_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,21 +28,26 @@ BAR_CHARACTERS = 24
 class Progress:
     """Draw one line on stderr while a text is spoken into a file; silent where nobody looks."""
 
-    def __init__(self, characters: int | None, speed: float) -> None:
+    def __init__(
+        self, characters: int | None, speed: float, *, is_seen: bool | None = None, clock: Clock = system_clock
+    ) -> None:
         """Begin to count the time.
 
         Args:
             characters: length of the text, or None while it is still arriving.
             speed: factor of the voice's own pace.
+            is_seen: somebody looks; found out when None.
+            clock: the time.
         """
         self._expected_seconds = characters / CHARACTERS_PER_SECOND / speed if characters else None
-        self._is_seen = sys.stderr.isatty()
-        self._next = time.monotonic() + QUIET_SECONDS
+        self._is_seen = sys.stderr.isatty() if is_seen is None else is_seen
+        self._clock = clock
+        self._next = clock() + QUIET_SECONDS
         self._is_drawn = False
 
     def show(self, audio_seconds: float) -> None:
         """Draw how much has been spoken, unless that was done a moment ago."""
-        now = time.monotonic()
+        now = self._clock()
         if not self._is_seen or now < self._next:
             return
         self._next = now + REFRESH_SECONDS

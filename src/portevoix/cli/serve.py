@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
 from portevoix.cli.invocation import Invocation, shared_options
+
+if TYPE_CHECKING:
+    from portevoix.config import Loaded
 
 
 @click.command()
@@ -17,10 +23,17 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> None:
 
     Address and port come from the configuration where they are not given.
     """
-    from portevoix.cli.logs import start_logging
     from portevoix.server.run import serve as serve_until_stopped
 
-    loaded = invocation.read()
+    serve_until_stopped(_with_wishes(invocation.read_quietly(), invocation), host=host, port=port)
+
+
+def _with_wishes(loaded: Loaded, invocation: Invocation) -> Loaded:
+    """Return the configuration with what the command line says about logging."""
     monitoring = loaded.settings.monitoring
-    start_logging(invocation.verbosity, invocation.log_format or monitoring.log_format, monitoring.log_level)
-    serve_until_stopped(loaded, host=host, port=port)
+    wished = replace(
+        monitoring,
+        log_format=invocation.log_format or monitoring.log_format,
+        log_level=invocation.log_level or monitoring.log_level,
+    )
+    return replace(loaded, settings=replace(loaded.settings, monitoring=wished))

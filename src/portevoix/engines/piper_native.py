@@ -107,7 +107,8 @@ class PiperNative:
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the voices on disk and those known by name; one that broke while loading counts as not installed."""
-        return tuple(self._as_it_is(voice) for voice in self._shelf.voices(self.name))
+        voices = self._shelf.voices(self.name)
+        return tuple(self._as_it_is(voice) for voice in voices) if self._broken else voices
 
     async def load(self) -> None:
         """Load the best voice of the usual languages; one that loads is enough.

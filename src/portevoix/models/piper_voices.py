@@ -72,6 +72,7 @@ class VoiceShelf:
         self._config = config
         self._clock = clock
         self._read: dict[Path, PiperVoiceFile] = {}
+        self._voiced: tuple[str, tuple[PiperVoiceFile, ...], tuple[Voice, ...]] | None = None
         self._seen: tuple[float, tuple[PiperVoiceFile, ...]] | None = None
 
     def files(self) -> tuple[PiperVoiceFile, ...]:
@@ -91,7 +92,13 @@ class VoiceShelf:
 
     def voices(self, engine: str) -> tuple[Voice, ...]:
         """Return every voice on disk and those known by name, as voices of `engine`."""
-        on_disk = {file.name: file.voice(engine) for file in self.files()}
+        files = self.files()
+        if self._voiced is None or self._voiced[:2] != (engine, files):
+            self._voiced = (engine, files, self._everybody(engine, files))
+        return self._voiced[2]
+
+    def _everybody(self, engine: str, files: tuple[PiperVoiceFile, ...]) -> tuple[Voice, ...]:
+        on_disk = {file.name: file.voice(engine) for file in files}
         missing = {name: self._missing_voice(name, engine) for name in KNOWN if name not in on_disk}
         chosen = self._model and voice_name(self._model)
         everyone = (on_disk | missing).values()

@@ -176,6 +176,7 @@ def _make(factory: str) -> Callable[..., Synthesizer]:
 def _speak(pipe: Pipe, synthesizer: Synthesizer, job: Job) -> None:
     end: dict[str, Any] = {"kind": "end", "id": job.number}
     try:
+        pipe.send({"kind": "begun", "id": job.number})
         chunks = synthesizer.speak(job.utterance, job.is_cancelled)
         try:
             while job.may_go_on() and (chunk := next(chunks, None)) is not None:

@@ -6,11 +6,11 @@ A crash, a leak or a hang in there costs one sentence; the next one finds a new 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from portevoix.rooms.keeper import Keeper, Rest
-from portevoix.rooms.worker import RoomPlan, Worker
+from portevoix.rooms.worker import NotBegunError, RoomPlan, Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -58,16 +58,22 @@ class Room:
     async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Speak one utterance; closing the generator stops the work and does not wait for it.
 
+        A worker that is found dead before it has begun is replaced, and the next one asked.
+
         Raises:
             EngineFailed: the worker died.
             EngineUnavailable: it died again and again, and rests.
             PortevoixError: what the synthesizer raised, as the same class.
         """
         async with self._turn:
-            worker = await self._idle_worker()
-            async with aclosing(worker.speak(utterance)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+            is_begun = False
+            while not is_begun:
+                worker = await self._idle_worker()
+                with suppress(NotBegunError):
+                    async with aclosing(worker.speak(utterance)) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+                    is_begun = True
             self._keeper.praise()
 
     async def aclose(self) -> None:

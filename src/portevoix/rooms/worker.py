@@ -75,12 +75,23 @@ class RoomPlan:
         return {**os.environ, **caps, **OFFLINE, "PYTHONUTF8": "1", **self.environment}
 
 
+class NotBegunError(Exception):
+    """Tell that a worker was lost before it began with an utterance, which another may therefore be asked for."""
+
+
 class Job:
-    """One utterance inside a worker: what has arrived of it."""
+    """One utterance inside a worker: what has arrived of it.
+
+    Attributes:
+        number: tells it from the ones before.
+        ended: set once nothing more will arrive.
+        is_begun: the worker has begun with it, so that the worker's death may be its doing.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.ended = asyncio.Event()
+        self.is_begun = False
         self._arrived: asyncio.Queue[AudioChunk | PortevoixError | None] = asyncio.Queue()
 
     def deliver(self, chunk: AudioChunk) -> None:
@@ -162,6 +173,7 @@ class Worker:
         The worker must be idle.
 
         Raises:
+            NotBegunError: the worker died, and not of this.
             EngineFailed: the worker died.
             PortevoixError: what the synthesizer raised, as the same class.
         """
@@ -170,6 +182,10 @@ class Worker:
             while (chunk := await job.take()) is not None:
                 yield chunk
                 self._send({"kind": "more", "id": job.number, "chunks": 1})
+        except EngineFailed as error:
+            if job.is_begun:
+                raise
+            raise NotBegunError from error
         finally:
             self._leave(job)
 
@@ -259,7 +275,9 @@ class Worker:
             self._advance(self._job, frame)
 
     def _advance(self, job: Job, frame: Frame) -> None:
-        if frame.kind == "chunk":
+        if frame.kind == "begun":
+            job.is_begun = True
+        elif frame.kind == "chunk":
             job.deliver(_chunk(frame))
         elif frame.kind == "end":
             error = frame.header.get("error")

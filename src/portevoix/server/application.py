@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from portevoix.app import App
 from portevoix.errors import PortevoixError
 from portevoix.server.desk import Desk
 from portevoix.server.encoding import warm_up
@@ -25,6 +21,14 @@ from portevoix.server.journal import ErrorAnswers, Journal
 from portevoix.server.page import Page
 from portevoix.server.queue import Queue
 from portevoix.server.speech import SpeechEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from portevoix.app import App
 
 logger = logging.getLogger(__name__)
 

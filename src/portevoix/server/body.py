@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
-
-from starlette.requests import Request
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from portevoix.server.errors import BodyTooLarge, UnreadableBody, WrongContentType
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 
 async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:

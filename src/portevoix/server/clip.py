@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
-from portevoix.audio import AudioChunk
 from portevoix.errors import TextTooLong
-from portevoix.speaker import Speech
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from portevoix.audio import AudioChunk
+    from portevoix.speaker import Speech
 
 PATIENCE_SECONDS = 0.005
 """A chunk of a known clip is there within this time, or the clip is not known to its end."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from portevoix.app import App
 from portevoix.clock import Clock, system_clock
 from portevoix.server.body import read_object
 from portevoix.server.hosts import require_this_machine
 from portevoix.server.listing import describe_model, list_models, list_voices
-from portevoix.server.queue import Queue
 from portevoix.server.status import describe_app, describe_level, is_audible
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from portevoix.app import App
+    from portevoix.server.queue import Queue
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ALIVE = b'{"status":"alive"}'

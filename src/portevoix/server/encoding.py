@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from portevoix.audio import AudioChunk
 from portevoix.codecs import FORMATS, complete, encoder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable
+
+    from portevoix.audio import AudioChunk
 
 Result = TypeVar("Result")
 

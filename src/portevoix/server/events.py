@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portevoix.errors import PortevoixError
 from portevoix.server.errors import error_body
-from portevoix.speech import SpeechReport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from portevoix.speech import SpeechReport
 
 MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE = b": still speaking\n\n"

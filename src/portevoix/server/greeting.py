@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import portevoix
-from portevoix.app import App
 from portevoix.engine import Phase
-from portevoix.level import Level
 from portevoix.server.status import can_speak
+
+if TYPE_CHECKING:
+    from portevoix.app import App
+    from portevoix.level import Level
 
 LINE_CHARACTERS = 300
 

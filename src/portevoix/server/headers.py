@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
 from portevoix.server.order import UNKNOWN_MODEL, Order
-from portevoix.speech import SpeechReport
+
+if TYPE_CHECKING:
+    from portevoix.speech import SpeechReport
 
 LONGEST_CHARACTERS = 300
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from portevoix.level import Level
 from portevoix.server.errors import ModelNotFound
 from portevoix.server.order import MODELS
-from portevoix.speech import Voice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portevoix.level import Level
+    from portevoix.speech import Voice
 
 CREATED = 1_767_225_600
 """A date is compulsory in a model's description; ours have none, so it is the beginning of 2026, in Unix seconds."""

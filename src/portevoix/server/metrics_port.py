@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager
-from threading import Thread
-from types import TracebackType
-from wsgiref.simple_server import WSGIServer
+from typing import TYPE_CHECKING, Self
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from portevoix.config import MonitoringSettings
+if TYPE_CHECKING:
+    from threading import Thread
+    from types import TracebackType
+    from wsgiref.simple_server import WSGIServer
+
+    from portevoix.config import MonitoringSettings
 
 logger = logging.getLogger(__name__)
 
 
-class MetricsPort(AbstractContextManager["MetricsPort"]):
+class MetricsPort:
     """Serve a registry while the context lasts, where the settings ask for it; a thread of its own does.
 
     Attributes:
@@ -30,7 +32,7 @@ class MetricsPort(AbstractContextManager["MetricsPort"]):
         self._host = host
         self._running: tuple[WSGIServer, Thread] | None = None
 
-    def __enter__(self) -> MetricsPort:
+    def __enter__(self) -> Self:
         """Begin to serve; a port in use costs the metrics there, never the speech."""
         if self._settings.prometheus_enabled:
             try:
@@ -44,7 +46,9 @@ class MetricsPort(AbstractContextManager["MetricsPort"]):
                 })  # fmt: skip
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop."""
         if self._running is not None:
             server, thread = self._running

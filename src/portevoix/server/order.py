@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from portevoix.codecs import find_format
 from portevoix.errors import InvalidParameter
 from portevoix.speech import SpeechRequest
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
 MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "portevoix")
 """Models that stand for the whole chain."""
 
 FIELDS = frozenset(
-    "model input voice response_format speed instructions stream_format language engine seed speaker".split()
+    [
+        "model",
+        "input",
+        "voice",
+        "response_format",
+        "speed",
+        "instructions",
+        "stream_format",
+        "language",
+        "engine",
+        "seed",
+        "speaker",
+    ]
 )
 SPEED_DEFAULT = 1.0
 SEED_BITS = 63
@@ -41,7 +55,7 @@ class Order:
     ignored: tuple[str, ...] = ()
 
 
-def read_order(fields: Mapping[str, Any], engines: Iterable[str], request_id: str = "") -> Order:
+def read_order(fields: Mapping[str, Any], engines: Collection[str], request_id: str = "") -> Order:
     """Return the order that the JSON fields of a request make.
 
     Args:
@@ -53,12 +67,11 @@ def read_order(fields: Mapping[str, Any], engines: Iterable[str], request_id: st
         InvalidParameter: a field is missing, of the wrong type or outside its range.
         UnknownFormat: the format is none of ours.
     """
-    model = _text(fields, "model", is_required=True)
-    text = _text(fields, "input", is_required=True)
+    model, text = _required_text(fields, "model"), _required_text(fields, "input")
     _text(fields, "instructions")
     is_engine = model in engines
     request = SpeechRequest(
-        text or "",
+        text,
         voice=_voice(fields),
         language=_text(fields, "language"),
         engine=_text(fields, "engine") or (model if is_engine else None),
@@ -76,11 +89,16 @@ def read_order(fields: Mapping[str, Any], engines: Iterable[str], request_id: st
     )
 
 
-def _text(fields: Mapping[str, Any], name: str, *, is_required: bool = False) -> str | None:
+def _required_text(fields: Mapping[str, Any], name: str) -> str:
+    value = _text(fields, name)
+    if value is None:
+        raise InvalidParameter(f"{name} is missing", hint=f"Send a text as {name}.", param=name)
+    return value
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
     if value is None:
-        if is_required:
-            raise InvalidParameter(f"{name} is missing", hint=f"Send a text as {name}.", param=name)
         return None
     if not isinstance(value, str):
         raise _wrong(name, value, "it must be a text")
@@ -94,7 +112,7 @@ def _text(fields: Mapping[str, Any], name: str, *, is_required: bool = False) ->
 
 def _voice(fields: Mapping[str, Any]) -> str | None:
     voice = fields.get("voice")
-    name = _text({"voice": voice.get("id")}, "voice", is_required=True) if isinstance(voice, dict) else _text(fields, "voice")
+    name = _required_text({"voice": voice.get("id")}, "voice") if isinstance(voice, dict) else _text(fields, "voice")
     if name == "":
         raise InvalidParameter("voice is empty", hint="Name a voice, or leave it out.", param="voice")
     return name

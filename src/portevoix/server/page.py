@@ -6,10 +6,13 @@ import base64
 import hashlib
 import re
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import Overloaded
-from portevoix.metrics import Metrics
 from portevoix.server.errors import Stopping
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from portevoix.metrics import Metrics
 
 MEMORY = 0.8
 """Weight of the turns before in the running mean of a turn's length."""

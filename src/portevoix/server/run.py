@@ -11,20 +11,24 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from portevoix.app import App, build
-from portevoix.config import Loaded
-from portevoix.engine import Engine
 from portevoix.errors import MachineError, PortInUse
 from portevoix.logs import configure_logging
 from portevoix.server.application import create_application, make_queue
 from portevoix.server.greeting import greeting
 from portevoix.server.hosts import LOOPBACK_NAMES, is_loopback
 from portevoix.server.metrics_port import MetricsPort
-from portevoix.server.queue import Queue
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from portevoix.config import Loaded
+    from portevoix.engine import Engine
+    from portevoix.server.queue import Queue
 
 logger = logging.getLogger(__name__)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
 
-from portevoix.app import App
 from portevoix.codecs import FORMATS
 from portevoix.server.body import read_object
 from portevoix.server.clip import Clip
@@ -18,8 +16,15 @@ from portevoix.server.encoding import encode_stream, encode_whole
 from portevoix.server.events import MEDIA_TYPE, done_event, encode_events
 from portevoix.server.headers import speech_headers
 from portevoix.server.order import Order, read_order
-from portevoix.server.queue import Queue
-from portevoix.speaker import Speech
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from starlette.types import Receive, Scope, Send
+
+    from portevoix.app import App
+    from portevoix.server.queue import Queue
+    from portevoix.speaker import Speech
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +53,15 @@ class SpeechEndpoint:
         request = Request(scope, receive)
         fields = await read_object(request, self._app.settings.server.max_body_bytes)
         order = read_order(fields, [level.name for level in self._app.levels], request.state.request_id)
-        speaker = self._app.speaker
-        speaker.check(order.request)
-        speaker.cast(order.request, order.request.text[:CASTING_CHARACTERS])
         if not await while_present(receive, self._answer(order, scope, send)):
             logger.info("speech.abandoned", extra={"request_id": order.request.request_id})
 
     async def _answer(self, order: Order, scope: Scope, send: Send) -> None:
+        speaker = self._app.speaker
+        speaker.check(order.request)
+        await speaker.cast(order.request, order.request.text[:CASTING_CHARACTERS])
         async with self._queue.turn():
-            speech = await self._app.speaker.open(order.request)
+            speech = await speaker.open(order.request)
             async with aclosing(Clip(speech)) as clip:
                 # Only a chunked answer shows where it was cut, and HTTP/1.0 has none.
                 await (clip.gather_all() if scope["http_version"] == "1.0" else clip.gather_known())

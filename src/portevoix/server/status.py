@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import portevoix
-from portevoix.app import App
 from portevoix.engine import Phase
-from portevoix.level import Level
-from portevoix.server.queue import Queue
+
+if TYPE_CHECKING:
+    from portevoix.app import App
+    from portevoix.level import Level
+    from portevoix.server.queue import Queue
 
 
 def describe_level(level: Level) -> dict[str, Any]:
@@ -28,7 +30,11 @@ def describe_level(level: Level) -> dict[str, Any]:
         "code": state.code,
         "device": state.device,
         "target_latency_ms": level.settings.target_latency_ms,
-        "breaker": {"state": breaker.state, "failures": breaker.failures, "rest_seconds": round(breaker.rest_seconds, 1)},
+        "breaker": {
+            "state": breaker.state,
+            "failures": breaker.failures,
+            "rest_seconds": round(breaker.rest_seconds, 1),
+        },
         "voices": sum(voice.is_installed for voice in level.engine.voices()),
     }
 

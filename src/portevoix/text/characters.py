@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 MARKS_PER_LETTER = 8
 """Combining marks kept in a row: more than any orthography stacks, few enough to keep normalisation linear."""
@@ -74,6 +75,7 @@ def tidy_spaces(text: str) -> str:
     return text.strip()
 
 
+@lru_cache(maxsize=4096)
 def _replacement(character: str) -> str | None:
     category = unicodedata.category(character)
     if character in _LINE_ENDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from portevoix.errors import Overloaded
 
@@ -74,7 +74,7 @@ class Admission:
         """Make room for another listener."""
         self._admissions.leave(self)
 
-    def __enter__(self) -> Admission:
+    def __enter__(self) -> Self:
         """Return the admission itself."""
         return self
 

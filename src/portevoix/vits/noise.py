@@ -1,7 +1,7 @@
 """Noise that is the same for the same seed, whatever pieces it is asked for in.
 
-Each block of positions has a random stream of its own, picked by the counter of a Philox generator (J. K. Salmon et al.,
-"Parallel random numbers: as easy as 1, 2, 3", 2011), so that any range can be drawn at any time, by any thread.
+Each block of positions has a random stream of its own, picked by the counter of a Philox generator (J. K. Salmon and
+others, "Parallel random numbers: as easy as 1, 2, 3", 2011), so that any range can be drawn at any time, by any thread.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def find_or_make(store: PartsStore, make: Callable[[], Parts]) -> Parts:
 
 
 def _optimise(name: str, model: Path | bytes, into: Path) -> None:
-    """Store a graph as onnxruntime rewrites it for any processor; the last rewriting, for this one, is left to loading."""
+    """Store a graph as onnxruntime rewrites it for any processor; what it does for this one is left to loading."""
     open_session(name, model, is_optimised_into=into)
     with into.open("rb") as written:
         os.fsync(written.fileno())

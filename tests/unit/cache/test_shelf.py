@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -75,6 +76,26 @@ def test_two_at_once_see_each_other(shelves):
     assert one.get("a") == (OTHER, 0)
     other.clear()
     assert one.get("a") is None
+
+
+def test_many_may_open_a_new_folder_at_once(tmp_path):
+    errors = []
+
+    def open_one(folder, gate):
+        gate.wait()
+        try:
+            Shelf(folder, ONE_BYTES, math.inf, HandClock(), lock_seconds=30).close()
+        except sqlite3.Error as error:
+            errors.append(error)
+
+    for number in range(60):
+        gate = threading.Barrier(4)
+        threads = [threading.Thread(target=open_one, args=(tmp_path / str(number), gate)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert errors == []
 
 
 def test_the_one_used_longest_ago_makes_room(shelves):

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portevoix.vits.schedule import Schedule
+
+
+def sizes(frames, company=1, workers=2, schedule=None):
+    """Cut a sentence of so many frames into chunks."""
+    plan, previous = [], 0
+    while frames:
+        previous = (schedule or Schedule()).size(previous, company, workers, frames)
+        plan.append(previous)
+        frames -= previous
+    return plan
+
+
+def test_begins_small_and_grows():
+    assert sizes(700, company=2) == [8, 16, 32, 64, 128, 128, 128, 128, 68]
+
+
+def test_grows_faster_alone():
+    assert sizes(700) == [8, 32, 128, 128, 128, 128, 74, 74]
+
+
+def test_a_crowd_begins_with_more():
+    assert sizes(100, company=8)[0] == 16
+
+
+def test_a_short_sentence_has_few_chunks():
+    assert len(sizes(150)) <= 4
+    assert len(sizes(10)) == 1
+
+
+def test_without_knowing_the_end_it_goes_on_growing():
+    assert Schedule().size(64, 2, 2, None) == 128
+
+
+@given(st.integers(1, 3000), st.integers(1, 20), st.integers(1, 8))
+def test_every_frame_is_in_one_chunk(frames, company, workers):
+    plan = sizes(frames, company, workers)
+    assert sum(plan) == frames
+    assert min(plan) > 0
+    assert max(plan) <= 160
