@@ -144,7 +144,9 @@ def _level(
     breaker = CircuitBreaker(
         settings.circuit_breaker.failure_threshold, settings.circuit_breaker.reset_timeout_seconds, clock=clock
     )
-    return Level(engine, level_settings, breaker=breaker, cache=cache, options=backend.options, clock=clock, notify=notify)
+    return Level(
+        engine, level_settings, breaker=breaker, cache=cache, options=backend.options, clock=clock, notify=notify
+    )
 
 
 def _surroundings(settings: Settings, clock: Clock) -> Surroundings:

@@ -131,9 +131,7 @@ class Chain:
         candidates = cast(self.levels, utterance.voice, utterance.language)
         return sorted(candidates, key=lambda one: (one.level.engine.is_silent, one.level.name in run.fallen))
 
-    async def _passage(
-        self, passage: _Passage, waiting: list[Candidate], run: Run
-    ) -> AsyncGenerator[AudioChunk, None]:
+    async def _passage(self, passage: _Passage, waiting: list[Candidate], run: Run) -> AsyncGenerator[AudioChunk, None]:
         """Let one level speak from where the passage begins, to the end or until it breaks."""
         began = self._clock()
         if (replayed := self._recall(passage.utterance, waiting, run)) is not None:

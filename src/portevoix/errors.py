@@ -48,6 +48,7 @@ class PortevoixError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        """Return what failed and why."""
         return ": ".join(part for part in (self.what, self.why) if part)
 
 

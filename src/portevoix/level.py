@@ -28,8 +28,8 @@ from portevoix.errors import (
     ModelMissing,
 )
 from portevoix.events import BreakerMoved, Hook, LookedUp, ignore
+from portevoix.holding import deliver
 from portevoix.resilience.breaker import CircuitBreaker, State
-from portevoix.resilience.holding import deliver
 from portevoix.speech import Source, Utterance, Voice, language_family
 from portevoix.streams import within
 from portevoix.text.speakable import word_spans

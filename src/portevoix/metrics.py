@@ -27,7 +27,9 @@ class Metrics:
     def __init__(self) -> None:
         """Register all metrics in a registry of their own."""
         self.registry = CollectorRegistry()
-        self._requests = Counter("tts_requests", "Requests by who spoke and how they ended", ["backend", "status"], registry=self.registry)
+        self._requests = Counter(
+            "tts_requests", "Requests by who spoke and how they ended", ["backend", "status"], registry=self.registry
+        )
         self._duration = Histogram("tts_duration_seconds", "From the request to the end of its speech", ["backend"],
                                    buckets=BUCKETS_SECONDS, registry=self.registry)  # fmt: skip
         self._first_audio = Histogram("tts_first_audio_seconds", "From the request to its first audible frame",
@@ -37,12 +39,18 @@ class Metrics:
                                  registry=self.registry)  # fmt: skip
         self._fallbacks = Counter("tts_fallbacks", "Sentences that an engine left to the next one", ["backend", "code"],
                                   registry=self.registry)  # fmt: skip
-        self._lookups = Counter("tts_cache_lookups", "Look-ups in the sentence cache", ["backend", "result"], registry=self.registry)
-        self._breaker = Gauge("tts_breaker_state", "Circuit breaker: 0 closed, 1 half open, 2 open", ["backend"], registry=self.registry)
+        self._lookups = Counter(
+            "tts_cache_lookups", "Look-ups in the sentence cache", ["backend", "result"], registry=self.registry
+        )
+        self._breaker = Gauge(
+            "tts_breaker_state", "Circuit breaker: 0 closed, 1 half open, 2 open", ["backend"], registry=self.registry
+        )
         self._ready = Gauge("tts_engine_ready", "1 when the engine can speak", ["backend"], registry=self.registry)
         self.queue_waiting = Gauge("tts_queue_waiting", "Requests that wait for their turn", registry=self.registry)
         self.queue_running = Gauge("tts_queue_running", "Requests that are being spoken", registry=self.registry)
-        self.queue_refused = Counter("tts_queue_refused", "Requests refused because of overload", registry=self.registry)
+        self.queue_refused = Counter(
+            "tts_queue_refused", "Requests refused because of overload", registry=self.registry
+        )
 
     def watch_disk(self, folders: Iterable[Path]) -> None:
         """Export the free space of the disks that hold `folders`."""

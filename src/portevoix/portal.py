@@ -77,7 +77,9 @@ class BlockingSpeaker(AbstractContextManager["BlockingSpeaker"]):
             self._thread.join()
             self._loop.close()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close it."""
         self.close()
 

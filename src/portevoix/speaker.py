@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 JOIN_SECONDS = 0.005
 SPOKEN_LANGUAGES = ("fr", "en")
 DEFAULT_VOICE = ""
-CLIENT_VOICES = frozenset(
-    "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split()
-)
+CLIENT_VOICES = frozenset({
+    "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse",
+})  # fmt: skip
 """Names that clients written for OpenAI's service ask for; where the configuration says nothing they stand for the best
 voice of the language."""
 
@@ -74,7 +74,9 @@ class Speech:
     speech, in seconds; their characters are those of the prepared sentence.
     """
 
-    def __init__(self, first: AudioChunk, rest: AsyncGenerator[AudioChunk, None], report: Callable[[], SpeechReport]) -> None:
+    def __init__(
+        self, first: AudioChunk, rest: AsyncGenerator[AudioChunk, None], report: Callable[[], SpeechReport]
+    ) -> None:
         """Begin with `first`, which is audible unless all of it is emergency silence."""
         self.sample_rate = first.sample_rate
         self._first: AudioChunk | None = first
@@ -106,7 +108,7 @@ class Speaker:
     def __init__(
         self,
         chain: Chain,
-        settings: SpeakerSettings = SpeakerSettings(),  # noqa: B008 - frozen
+        settings: SpeakerSettings = SpeakerSettings(),
         *,
         route: Callable[[SpeechRequest], Chain] | None = None,
         clock: Clock = system_clock,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -125,7 +125,7 @@ class UnifiedTTSManager:
         """Give back processes and memory."""
         await self.app.aclose()
 
-    async def __aenter__(self) -> UnifiedTTSManager:
+    async def __aenter__(self) -> Self:
         """Load the engines."""
         await self.load()
         return self

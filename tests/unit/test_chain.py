@@ -16,7 +16,7 @@ from portevoix.errors import ChainExhausted, StreamInterrupted
 from portevoix.level import Level, LevelSettings
 from portevoix.resilience.breaker import CircuitBreaker
 from portevoix.speech import Utterance
-from tests.scripted import Fault, ScriptedEngine, crashes, ends, falls_mute, fails, hangs, hear_words
+from tests.scripted import Fault, ScriptedEngine, crashes, ends, fails, falls_mute, hangs, hear_words
 from tests.virtual_time import virtual
 
 TEXT = "un deux trois quatre cinq six"
@@ -100,7 +100,9 @@ async def test_marks_after_a_change_of_engine_are_those_of_the_sentence() -> Non
     chunks = await speak(chain(ScriptedEngine("a", fault=fails(3)), ScriptedEngine("b")))
     marks = [mark for chunk in chunks for mark in chunk.marks]
     assert [TEXT[mark.start : mark.end] for mark in marks] == TEXT.split()
-    assert all(first.end_seconds <= second.start_seconds + 1e-9 for first, second in zip(marks, marks[1:], strict=False))
+    assert all(
+        first.end_seconds <= second.start_seconds + 1e-9 for first, second in zip(marks, marks[1:], strict=False)
+    )
 
 
 @virtual

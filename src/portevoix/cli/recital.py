@@ -19,8 +19,10 @@ from portevoix.cli.session import opened
 from portevoix.sound import open_player
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from portevoix.audio import AudioChunk
     from portevoix.cli.incoming import IncomingText
     from portevoix.cli.invocation import Invocation
     from portevoix.speaker import Speech
@@ -71,8 +73,7 @@ class Recital:
                 began = time.monotonic()
                 pieces = self._incoming.pieces() if self._incoming else None
                 speech = await app.speaker.open(self._request, pieces)
-                async with aclosing(speech):
-                    await self._pour(speech, self._outlets(speech.sample_rate, draft))
+                await self._pour(speech, draft)
                 return Recited(speech.report, self._file.path if self._file else None, time.monotonic() - began)
 
     def _draft(self) -> Draft | None:
@@ -101,21 +102,28 @@ class Recital:
             outlets.append(open_player(sample_rate, lead_in_seconds=self._lead_in_seconds))
         return outlets
 
-    async def _pour(self, speech: Speech, outlets: list[Outlet]) -> None:
-        progress = Progress(None if self._incoming else len(self._request.text), self._request.speed)
+    async def _pour(self, speech: Speech, draft: Draft | None) -> None:
+        async with aclosing(speech.__aiter__()) as chunks:
+            outlets = self._outlets(speech.sample_rate, draft)
+            try:
+                await self._fill(outlets, chunks)
+                for outlet in outlets:
+                    await _on_its_thread(outlet, outlet.close)
+            except BaseException:
+                self._stop(outlets)
+                raise
+
+    async def _fill(self, outlets: list[Outlet], chunks: AsyncIterator[AudioChunk]) -> None:
         is_heard = self._destination.plays
+        characters = None if self._incoming else len(self._request.text)
+        progress = Progress(characters, self._request.speed, is_seen=False if is_heard else None)
+        spoken_seconds = 0.0
         try:
-            async for chunk in speech:
+            async for chunk in chunks:
                 for outlet in outlets:
                     await _on_its_thread(outlet, outlet.write, chunk.samples)
-                if not is_heard:
-                    progress.show(speech.report.audio_seconds)
-            for outlet in outlets:
-                await _on_its_thread(outlet, outlet.close)
-        except BaseException:
-            progress.clear()
-            self._stop(outlets)
-            raise
+                spoken_seconds += chunk.seconds
+                progress.show(spoken_seconds)
         finally:
             progress.clear()
 

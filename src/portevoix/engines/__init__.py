@@ -1,0 +1,1 @@
+"""The engines: one file each, known to the rest by their entry points alone."""

@@ -17,7 +17,7 @@ from portevoix.errors import EngineError, EngineUnavailable, InvalidParameter, M
 from portevoix.models.piper_voices import VoiceShelf, voice_name
 from portevoix.speech import Utterance, Voice, WordMark, language_family
 from portevoix.system.gpus import find_gpus, pick_gpu
-from portevoix.text.phonemes import Phonemizer, PhonemeSentence, SpokenWord
+from portevoix.text.phonemes import PhonemeSentence, Phonemizer, SpokenWord
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,1 @@
+"""Models on disk: what is there, what is missing, what is broken."""

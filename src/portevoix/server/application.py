@@ -38,7 +38,7 @@ def create_application(
 ) -> Starlette:
     """Return the ASGI application that serves `app`.
 
-    Its lifespan begins to load the engines, and closes `app`, which it owns.
+    Its lifespan begins to load the engines, in the task `state.loading`, and closes `app`, which it owns.
 
     Args:
         app: what speaks.
@@ -77,13 +77,15 @@ def _routes(app: App, queue: Queue) -> list[Route]:
 
 def _lifespan(app: App) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        app.begin_loading()
+    async def lifespan(application: Starlette) -> AsyncGenerator[None, None]:
+        loading = asyncio.create_task(app.load(), name="load engines")
+        application.state.loading = loading
         warming = asyncio.create_task(asyncio.to_thread(_warm_up_quietly), name="warm up encoders")
         try:
             yield
         finally:
-            await warming
+            loading.cancel()
+            await asyncio.gather(loading, warming, return_exceptions=True)
             await app.aclose()
 
     return lifespan

@@ -44,17 +44,22 @@ def _with_voice(level: Level) -> str:
 
 
 def _what_is_missing(levels: tuple[Level, ...]) -> str:
-    lacks = [_lack(level) for level in levels if not can_speak(level)]
-    return " · ".join(lacks) or "nothing"
+    """Return what keeps levels from speaking; those that lack the same are named together."""
+    lacking: dict[str, list[str]] = {}
+    for level in levels:
+        if not can_speak(level):
+            lacking.setdefault(_lack(level), []).append(level.name)
+    return " · ".join(f"{', '.join(names)}: {lack}" for lack, names in lacking.items()) or "nothing"
 
 
 def _lack(level: Level) -> str:
     state = level.state()
-    if state.phase is Phase.READY and not level.breaker.is_open():
-        voices = level.engine.voices()
-        return f"{level.name}: {voices[0].why_not if voices else 'it has no voice'}"
-    reason = ". ".join(part.rstrip(".") for part in (state.why, state.hint) if part)
-    return f"{level.name}: {reason or state.phase.value}"
+    if state.phase is not Phase.READY:
+        return state.hint or state.why or state.phase.value
+    if level.breaker.is_open():
+        return f"it rests: {level.last_error}"
+    voices = level.engine.voices()
+    return voices[0].why_not if voices else "it has no voice"
 
 
 def _cut(line: str) -> str:

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -25,6 +25,8 @@ from portevoix.server.metrics_port import MetricsPort
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from starlette.applications import Starlette
 
     from portevoix.config import Loaded
     from portevoix.engine import Engine
@@ -110,8 +112,9 @@ def _refusal(host: str, port: int, error: OSError) -> MachineError:
 async def _serve(app: App, host: str, listener: socket.socket, tell: Tell) -> None:
     queue = make_queue(app)
     names = LOOPBACK_NAMES if is_loopback(host) else None
+    application = create_application(app, host_names=names, queue=queue)
     config = uvicorn.Config(
-        create_application(app, host_names=names, queue=queue),
+        application,
         http="h11",
         ws="none",
         loop="asyncio",
@@ -123,7 +126,7 @@ async def _serve(app: App, host: str, listener: socket.socket, tell: Tell) -> No
         timeout_graceful_shutdown=STOPPING_SECONDS,
     )
     server = Server(config, queue)
-    greeter = asyncio.create_task(_greet(app, server, _address(host, listener), tell), name="greeting")
+    greeter = asyncio.create_task(_greet(app, application, server, _address(host, listener), tell), name="greeting")
     with MetricsPort(app.metrics.registry, app.settings.monitoring, host):
         try:
             await server.serve(sockets=[listener])
@@ -132,11 +135,10 @@ async def _serve(app: App, host: str, listener: socket.socket, tell: Tell) -> No
             await asyncio.gather(greeter, return_exceptions=True)
 
 
-async def _greet(app: App, server: Server, address: str, tell: Tell) -> None:
+async def _greet(app: App, application: Starlette, server: Server, address: str, tell: Tell) -> None:
     await server.listening.wait()
     logger.info("server.started", extra={"address": address})
-    with suppress(TimeoutError):
-        await asyncio.wait_for(app.load(), GREETING_SECONDS)
+    await asyncio.wait({application.state.loading}, timeout=GREETING_SECONDS)
     for line in greeting(app, address):
         tell(line)
 

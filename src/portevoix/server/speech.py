@@ -12,7 +12,8 @@ from portevoix.codecs import FORMATS
 from portevoix.server.body import read_object
 from portevoix.server.clip import Clip
 from portevoix.server.departure import while_present
-from portevoix.server.encoding import encode_stream, encode_whole
+from portevoix.server.encoded import EncodedClips
+from portevoix.server.encoding import encode_stream
 from portevoix.server.events import MEDIA_TYPE, done_event, encode_events
 from portevoix.server.headers import speech_headers
 from portevoix.server.order import Order, read_order
@@ -43,6 +44,7 @@ class SpeechEndpoint:
         """Speak with `app`, in turns of `queue`."""
         self._app = app
         self._queue = queue
+        self._encoded = EncodedClips()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request.
@@ -65,52 +67,60 @@ class SpeechEndpoint:
             async with aclosing(Clip(speech)) as clip:
                 # Only a chunked answer shows where it was cut, and HTTP/1.0 has none.
                 await (clip.gather_all() if scope["http_version"] == "1.0" else clip.gather_known())
-                if order.stream_format == "sse":
-                    await _send_events(order, speech, clip, send)
-                elif clip.is_whole:
-                    await _send_whole(order, speech, clip, send)
-                else:
-                    await _send_stream(order, speech, clip, send)
+                answer = _Answer(order, speech, clip, self._encoded)
+                await (answer.send_events(send) if order.stream_format == "sse" else answer.send_audio(send))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_whole(order: Order, speech: Speech, clip: Clip, send: Send) -> None:
-    headers = _headers(order, speech, clip)
-    content = await encode_whole(order.format_name, clip.sample_rate, clip.gathered)
-    media_type = FORMATS[order.format_name].media_type
-    await _start(send, headers | {"Content-Type": media_type, "Content-Length": str(len(content))})
-    await _send(send, content)
+class _Answer:
+    """Send one clip, as soon as its first audible frame is there."""
 
+    def __init__(self, order: Order, speech: Speech, clip: Clip, encoded: EncodedClips) -> None:
+        self._order = order
+        self._speech = speech
+        self._clip = clip
+        self._encoded = encoded
 
-async def _send_stream(order: Order, speech: Speech, clip: Clip, send: Send) -> None:
-    await _start(send, _headers(order, speech, clip) | {"Content-Type": FORMATS[order.format_name].media_type})
-    async with aclosing(encode_stream(order.format_name, clip.sample_rate, clip.chunks())) as pieces:
-        async for piece in pieces:
-            await _send(send, piece)
+    async def send_audio(self, send: Send) -> None:
+        """Send the bytes of the format: a file of known length where all of the audio is there, else a stream."""
+        headers = self._headers(FORMATS[self._order.format_name].media_type)
+        if self._clip.is_whole:
+            content = await self._whole()
+            await _start(send, {**headers, "Content-Length": str(len(content))})
+            await _send(send, content)
+            return
+        await _start(send, headers)
+        async with aclosing(self._pieces()) as pieces:
+            async for piece in pieces:
+                await _send(send, piece)
 
+    async def send_events(self, send: Send) -> None:
+        """Send the same bytes as events, and at the end what happened on the way."""
+        await _start(send, self._headers(MEDIA_TYPE))
+        async with aclosing(encode_events(self._pieces())) as events:
+            async for event in events:
+                await _send(send, event)
+        await _send(send, done_event(self._order.request.text, self._speech.report))
 
-async def _send_events(order: Order, speech: Speech, clip: Clip, send: Send) -> None:
-    await _start(send, _headers(order, speech, clip) | {"Content-Type": MEDIA_TYPE})
-    async with aclosing(encode_events(_pieces(order, clip))) as events:
-        async for event in events:
-            await _send(send, event)
-    await _send(send, done_event(order.request.text, speech.report))
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of the format, with exact lengths inside where all of the audio is there."""
+        if self._clip.is_whole:
+            yield await self._whole()
+            return
+        encoding = encode_stream(self._order.format_name, self._clip.sample_rate, self._clip.chunks())
+        async with aclosing(encoding) as pieces:
+            async for piece in pieces:
+                yield piece
 
+    async def _whole(self) -> bytes:
+        return await self._encoded.encode(self._order.format_name, self._clip.sample_rate, self._clip.gathered)
 
-async def _pieces(order: Order, clip: Clip) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of the format, with exact lengths inside where all of the audio is there."""
-    if clip.is_whole:
-        yield await encode_whole(order.format_name, clip.sample_rate, clip.gathered)
-        return
-    async with aclosing(encode_stream(order.format_name, clip.sample_rate, clip.chunks())) as pieces:
-        async for piece in pieces:
-            yield piece
-
-
-def _headers(order: Order, speech: Speech, clip: Clip) -> dict[str, str]:
-    source = clip.gathered[0].source
-    is_silent = source is not None and source.is_silent
-    return speech_headers(order, speech.report, is_whole=clip.is_whole, is_silent=is_silent)
+    def _headers(self, media_type: str) -> dict[str, str]:
+        source = self._clip.gathered[0].source
+        is_silent = source is not None and source.is_silent
+        is_whole = self._clip.is_whole
+        facts = speech_headers(self._order, self._speech.report, is_whole=is_whole, is_silent=is_silent)
+        return {"Content-Type": media_type, **facts}
 
 
 async def _start(send: Send, headers: dict[str, str]) -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from portevoix.audio import AudioChunk
 from portevoix.errors import EngineError, VoiceNotFound
-from portevoix.system.espeak_library import ABORT, CONTINUE, SAMPLE_RATE, Manner, WordEvent, data_folder, open_library
+from portevoix.system.espeak_library import (
+    ABORT,
+    CONTINUE,
+    SAMPLE_RATE,
+    EspeakFiles,
+    Manner,
+    WordEvent,
+    bundled_files,
+    open_library,
+)
 from portevoix.system.espeak_voices import named_voices, speakable
 from portevoix.system.samples import samples_from_pcm
 from portevoix.system.words import Piece, WordCutter
@@ -32,20 +41,22 @@ AHEAD_PIECES = 8
 class EspeakSynthesizer:
     """Speak with espeak-ng; one utterance at a time, on one thread of its own while it lasts."""
 
-    def __init__(self, rate: int = 0, volume: int = 100) -> None:
+    def __init__(self, rate: int = 0, volume: int = 100, *, files: EspeakFiles | None = None) -> None:
         """Look up what voices there are.
 
         Args:
             rate: -10 to 10; 10 is three times as fast as 0, -10 a third.
             volume: 0 to 100.
+            files: library and data; those that espeakng-loader brings along by default.
 
         Raises:
             EngineUnavailable: the library or its data is missing.
         """
         self._rate = rate
         self._volume = volume
-        with open_library() as library:
-            listed = speakable(library.voices(), data_folder())
+        self._files = files or bundled_files()
+        with open_library(self._files) as library:
+            listed = speakable(library.voices(), self._files.data)
             self._voices = named_voices(listed, library.version())
 
     def voices(self) -> tuple[Voice, ...]:
@@ -62,9 +73,8 @@ class EspeakSynthesizer:
         identifier = self._identifier(utterance.voice.name)
         manner = manner_of(utterance, self._rate, self._volume)
         handover = _Handover(is_cancelled)
-        speaking = threading.Thread(
-            target=_speak, args=(plain(utterance.text), identifier, manner, handover), name="espeak", daemon=True
-        )
+        order = (self._files, plain(utterance.text), identifier, manner, handover)
+        speaking = threading.Thread(target=_speak, args=order, name="espeak", daemon=True)
         speaking.start()
         try:
             yield from _chunks(handover, utterance.text)
@@ -127,10 +137,10 @@ class _Handover:
             yield piece
 
 
-def _speak(text: str, identifier: str, manner: Manner, handover: _Handover) -> None:
+def _speak(files: EspeakFiles, text: str, identifier: str, manner: Manner, handover: _Handover) -> None:
     error = None
     try:
-        with open_library() as library:
+        with open_library(files) as library:
             library.speak(text, identifier, manner, handover.take)
     except EngineError as caught:
         error = caught

@@ -147,21 +147,28 @@ class EspeakLibrary:
             raise EngineFailed("espeak-ng failed", f"it refused the text with status {status}")
 
 
+@dataclass(frozen=True, slots=True)
+class EspeakFiles:
+    """Say where the library and the folder with its dictionaries and voices are."""
+
+    library: Path
+    data: Path
+
+
 @contextmanager
-def open_library() -> Iterator[EspeakLibrary]:
-    """Open a fresh copy of the library that comes with espeakng-loader, and close it again.
+def open_library(files: EspeakFiles) -> Iterator[EspeakLibrary]:
+    """Open a fresh copy of the library, and close it again.
 
     Raises:
-        EngineUnavailable: the package, the library or its data is missing or cannot be used.
+        EngineUnavailable: the library or its data is missing or cannot be used.
     """
-    path, data = _places()
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(files.library))
     except OSError as error:
         raise EngineUnavailable("espeak-ng cannot be loaded", str(error), _INSTALL) from error
-    with _short_path(data) as short, _unloaded(library):
+    with _short_path(files.data) as short, _unloaded(library):
         if library.espeak_Initialize(_SYNCHRONOUS, BUFFER_MS, os.fsencode(short), _DONT_EXIT) != SAMPLE_RATE:
-            raise EngineUnavailable("espeak-ng cannot be used", f"its data in {data} cannot be read", _INSTALL)
+            raise EngineUnavailable("espeak-ng cannot be used", f"its data in {files.data} cannot be read", _INSTALL)
         try:
             yield EspeakLibrary(library)
         finally:
@@ -171,22 +178,18 @@ def open_library() -> Iterator[EspeakLibrary]:
 _INSTALL = "Run `pip install --force-reinstall espeakng-loader`."
 
 
-def data_folder() -> Path:
-    """Return the folder that holds the library's dictionaries and voices.
+def bundled_files() -> EspeakFiles:
+    """Return the library and the data that espeakng-loader brings along.
 
     Raises:
-        EngineUnavailable: the package that brings it is not installed.
+        EngineUnavailable: the package is not installed, or incomplete.
     """
-    return _places()[1]
-
-
-def _places() -> tuple[Path, Path]:
     try:
         import espeakng_loader
     except ImportError as error:
         raise EngineUnavailable("espeak-ng is not installed", str(error), _INSTALL) from error
     try:
-        return Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path())
+        return EspeakFiles(Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path()))
     except RuntimeError as error:
         raise EngineUnavailable("espeak-ng cannot be used", str(error), _INSTALL) from error
 

@@ -129,7 +129,7 @@ def _other_input(graph: Graph, made: str, known: str) -> str:
     """Return the operand of a two-operand node that does not come from `known`."""
     node = graph.maker(made)
     below = graph.below(known)
-    others = [name for name in node.input if name not in below] if node is not None else []
+    others: list[str] = [name for name in node.input if name not in below] if node is not None else []
     if len(others) != 1:
         raise unsplittable("the noise of its prior is used in an unknown way")
     return others[0]

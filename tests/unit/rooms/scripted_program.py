@@ -25,7 +25,7 @@ def main():
     if manner == "mute":
         time.sleep(60)
     if manner == "grandchild":
-        os.system("sleep 300 &")  # noqa: S605, S607
+        os.system(f"sleep 300 & echo $! > '{folder}/grandchild'")  # noqa: S605
     for number, line in enumerate(sys.stdin):
         text = line.rstrip("\n")
         if text == "die":

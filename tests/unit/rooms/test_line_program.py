@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import sys
 import wave
 from io import BytesIO
@@ -99,6 +100,9 @@ async def test_a_program_that_goes_on_with_what_nobody_waits_for_is_killed(tmp_p
 
 async def test_closing_leaves_nothing(tmp_path):
     program = await LineProgram.start(plan(tmp_path, "grandchild"))
+    grandchild = int((tmp_path / "grandchild").read_text())
+    descriptors = [os.pidfd_open(program.pid), os.pidfd_open(grandchild)]
     await program.aclose()
-    with pytest.raises(ProcessLookupError):
-        os.killpg(program.pid, 0)
+    for descriptor in descriptors:
+        assert select.select([descriptor], [], [])[0]
+        os.close(descriptor)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from portevoix.errors import EngineUnavailable, VoiceNotFound
 from portevoix.speech import Utterance, Voice
-from portevoix.system import espeak_library
 from portevoix.system.espeak import EspeakSynthesizer, manner_of, plain
-from portevoix.system.espeak_library import SAMPLE_RATE, EspeakVoice, data_folder
+from portevoix.system.espeak_library import SAMPLE_RATE, EspeakVoice, bundled_files
 from portevoix.system.espeak_voices import language_tag, named_voices, speakable
 
 SENTENCE = "Bonjour, comment allez-vous ?"
@@ -116,7 +115,7 @@ def test_names_are_unique_and_the_common_ones_come_first(espeak):
 
 def test_voices_without_a_dictionary_are_not_advertised(espeak):
     listed = (EspeakVoice("gmq/fo", (("fo", 5),)), EspeakVoice("bat/ltg", (("ltg", 5),)))
-    assert [voice.identifier for voice in speakable(listed, data_folder())] == ["bat/ltg"]
+    assert [voice.identifier for voice in speakable(listed, bundled_files().data)] == ["bat/ltg"]
     assert "espeak-fo" not in {voice.name for voice in espeak.voices()}
 
 
@@ -147,28 +146,20 @@ def test_it_stops_when_it_is_cancelled(espeak):
     assert 3 <= len(heard) < 200
 
 
-def test_data_under_a_very_long_path_is_found(tmp_path, monkeypatch):
-    import espeakng_loader
-
-    folder = tmp_path / ("a long name " * 12) / "deeper"
-    shutil.copytree(data_folder(), folder / "espeak-ng-data")
-    monkeypatch.setattr(espeakng_loader, "get_data_path", lambda: str(folder / "espeak-ng-data"))
-    assert seconds(speak(EspeakSynthesizer(), SENTENCE)) > 1.0
+def test_data_under_a_very_long_path_is_found(tmp_path):
+    files = bundled_files()
+    folder = tmp_path / ("a long name " * 12) / "deeper" / "espeak-ng-data"
+    shutil.copytree(files.data, folder)
+    assert seconds(speak(EspeakSynthesizer(files=replace(files, data=folder)), SENTENCE)) > 1.0
 
 
-def test_damaged_data_is_an_engine_that_is_not_ready(tmp_path, monkeypatch):
-    import espeakng_loader
-
-    monkeypatch.setattr(espeakng_loader, "get_data_path", lambda: str(tmp_path))
+def test_data_that_is_not_there_is_an_engine_that_is_not_ready(tmp_path):
     with pytest.raises(EngineUnavailable, match="cannot be used"):
-        EspeakSynthesizer()
+        EspeakSynthesizer(files=replace(bundled_files(), data=tmp_path))
 
 
-def test_a_library_that_is_no_library_is_an_engine_that_is_not_ready(tmp_path, monkeypatch):
-    import espeakng_loader
-
-    wrong = Path(tmp_path / "libespeak-ng.so")
+def test_a_library_that_is_no_library_is_an_engine_that_is_not_ready(tmp_path):
+    wrong = tmp_path / "libespeak-ng.so"
     wrong.write_bytes(b"not a library")
-    monkeypatch.setattr(espeakng_loader, "get_library_path", lambda: str(wrong))
-    with pytest.raises(EngineUnavailable, match="cannot be loaded"), espeak_library.open_library():
-        pass
+    with pytest.raises(EngineUnavailable, match="cannot be loaded"):
+        EspeakSynthesizer(files=replace(bundled_files(), library=wrong))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -68,7 +66,7 @@ def test_frames_get_the_mean_of_their_id():
     assert prior.tolist() == [[1.0, 3.0, 3.0], [2.0, 4.0, 4.0]]
 
 
-@pytest.mark.parametrize("calls", range(8))
+@pytest.mark.parametrize("calls", range(7))
 async def test_a_device_lost_in_mid_sentence_is_not_heard(french, scheduler, calls):
     network = french._network
     opened = []
@@ -96,7 +94,7 @@ def test_a_gpu_that_is_not_there_is_unavailable(voice_files):
 def test_arrays_that_do_not_fit_are_a_failure(voice_files):
     session = open_session("voice", voice_files[FRENCH])
     with pytest.raises(EngineFailed, match="the voice failed on cpu"):
-        session.run({"input": np.zeros((1, 1, 1))})
+        session.run({"input": np.ones(3), "input_lengths": np.ones(1), "scales": np.ones(1)})
 
 
 def test_what_is_no_model_is_broken():
@@ -106,4 +104,3 @@ def test_what_is_no_model_is_broken():
 
 def test_devices_have_the_names_of_configuration_files():
     assert [str(Device()), str(Device("cuda", 1))] == ["cpu", "cuda:1"]
-    assert SimpleNamespace(device=Device()).device == Device("cpu")

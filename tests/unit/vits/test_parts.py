@@ -20,7 +20,7 @@ from portevoix.vits.network import Manner
 from portevoix.vits.parts import FACTS_FILE, UNFINISHED, PartsStore, find_or_make
 from portevoix.vits.sessions import Device
 from portevoix.vits.voice import VitsVoice
-from tests.unit.vits.conftest import ENGLISH, FRENCH, copied, sentence, spoken
+from tests.unit.vits.conftest import DUO, FRENCH, copied, sentence, spoken
 
 SOURCES = Path(__file__).parents[3] / "src"
 LOAD = """
@@ -53,7 +53,7 @@ def parts_of(model):
 @pytest.fixture(scope="module")
 def made(voice_files):
     """Parts of a voice, in memory."""
-    model = voice_files[FRENCH]
+    model = voice_files[DUO]
     return make_parts(model, read_config(model.with_name(model.name + ".json")))
 
 
@@ -117,7 +117,7 @@ def test_parts_are_made_once(stored):
 
 
 def test_damaged_parts_are_made_again(tmp_path, scheduler):
-    model = copied(FRENCH, tmp_path)
+    model = copied(DUO, tmp_path)
     VitsVoice.load(model, scheduler=scheduler)
     (folder,) = parts_of(model)
     decoder = folder / "decoder.onnx"
@@ -127,9 +127,9 @@ def test_damaged_parts_are_made_again(tmp_path, scheduler):
 
 
 def test_a_changed_model_is_split_again(tmp_path, scheduler):
-    model = copied(FRENCH, tmp_path)
+    model = copied(DUO, tmp_path)
     first = VitsVoice.load(model, scheduler=scheduler)
-    shutil.copy(copied(ENGLISH, tmp_path), model)
+    shutil.copy(copied(FRENCH, tmp_path), model)
     second = VitsVoice.load(model, scheduler=scheduler)
     assert first.fingerprint != second.fingerprint
     assert len(parts_of(model)) == 2
@@ -153,7 +153,7 @@ def test_where_no_folder_can_be_written_the_parts_stay_in_memory(made, tmp_path)
 
 
 async def test_a_voice_in_a_folder_that_cannot_be_written_streams(tmp_path, scheduler):
-    model = copied(FRENCH, tmp_path)
+    model = copied(DUO, tmp_path)
     model.with_name(model.name + ".parts").write_text("in the way")
     voice = VitsVoice.load(model, scheduler=scheduler)
     assert voice.is_split
@@ -191,7 +191,7 @@ def test_what_a_crash_left_is_neither_read_nor_kept_for_ever(made, tmp_path):
 
 
 def test_two_processes_can_split_the_same_voice_at_once(tmp_path):
-    model = copied(FRENCH, tmp_path)
+    model = copied(DUO, tmp_path)
     both = [loading(model), loading(model)]
     said = [process.communicate(timeout=60)[0].split() for process in both]
     assert said == [["begins", "True"]] * 2
@@ -201,7 +201,7 @@ def test_two_processes_can_split_the_same_voice_at_once(tmp_path):
 
 def test_a_kill_while_splitting_is_survived(tmp_path, scheduler):
     """The kill falls as soon as the first file of the parts begins to be written."""
-    model = copied(FRENCH, tmp_path)
+    model = copied(DUO, tmp_path)
     parts = model.with_name(model.name + ".parts")
     with loading(model) as process:
         while process.poll() is None and not list(parts.glob(f"{UNFINISHED}*/*")):

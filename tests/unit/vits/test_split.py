@@ -18,7 +18,7 @@ from portevoix.vits.voice import VitsVoice
 from tests.unit.vits.conftest import DUO, ENGLISH, FRENCH, copied, sentence, spoken
 
 
-def altered(tmp_path, change, name=FRENCH):
+def altered(tmp_path, change, name=DUO):
     """Copy a voice and change its graph."""
     model = copied(name, tmp_path)
     onnx.save(change(onnx.load(model)), model)
@@ -90,7 +90,7 @@ def test_splits_voices_with_and_without_drawn_durations_and_speakers(voice_files
 
 
 def test_splits_what_onnxruntime_simplified(tmp_path):
-    model = copied(FRENCH, tmp_path)
+    model = copied(DUO, tmp_path)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(tmp_path / "simple.onnx")
@@ -100,7 +100,7 @@ def test_splits_what_onnxruntime_simplified(tmp_path):
 
 
 async def test_speaks_whole_what_onnxruntime_has_fused(tmp_path, scheduler):
-    model = copied(FRENCH, tmp_path)
+    model = copied(DUO, tmp_path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.optimized_model_filepath = str(tmp_path / "fused.onnx")

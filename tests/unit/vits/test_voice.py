@@ -95,10 +95,15 @@ async def test_the_beginning_of_a_long_sentence_is_not_all_that_is_encoded_whole
     assert np.abs(once.samples[-tail:] - twice.samples[-tail:]).max() < 1e-5
 
 
-async def test_tells_the_durations_of_a_long_sentence_piece_by_piece(french):
+async def test_tells_each_duration_of_a_long_sentence_once_and_in_order(french):
     heard = await spoken(french, sentence(500))
-    assert len(heard.pieces[0].id_samples) == 64
-    assert [piece.first_id for piece in heard.pieces if len(piece.id_samples)][:2] == [0, 64]
+    told = 0
+    for piece in heard.pieces:
+        if len(piece.id_samples):
+            assert piece.first_id == told
+        told += len(piece.id_samples)
+    assert told == 500
+    assert len(heard.pieces[0].id_samples) >= 64
 
 
 @pytest.mark.parametrize("count", [1535, 1537, 20_000])

@@ -8,7 +8,7 @@ import pytest
 from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery
 from portevoix.errors import EngineFailed
-from portevoix.resilience.holding import deliver
+from portevoix.holding import deliver
 from portevoix.speech import WordMark
 
 RATE = 1000
