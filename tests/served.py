@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import uvicorn
 
 from portevoix.app import App, build
@@ -19,7 +20,7 @@ from portevoix.server.run import Server
 from tests.scripted import ScriptedEngine, kind
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import AsyncGenerator, Generator, Mapping
 
     from portevoix.server.queue import Queue
 
@@ -86,3 +87,12 @@ def served(app: App) -> Generator[Served, None, None]:
         servers[0].should_exit = True
         thread.join(10)
         assert not thread.is_alive(), "the server did not stop"
+
+
+@asynccontextmanager
+async def connected(app: App, **options: Any) -> AsyncGenerator[httpx.AsyncClient, None]:
+    """Give a client whose requests go straight into the application, without sockets."""
+    transport = httpx.ASGITransport(create_application(app, **options))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8001") as client:
+        yield client
+    await app.aclose()

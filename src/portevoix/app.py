@@ -117,8 +117,17 @@ def build(
     notify = fan_out(metrics, watch, *hooks)
     cache = _cache(settings, clock)
     patience = settings.advanced.load_patience_seconds if patience_seconds is None else patience_seconds
+    surroundings = _surroundings(settings, clock)
     levels = tuple(
-        _level(engines[name], backend, settings, patience, cache, clock, notify)
+        Level(
+            engines[name](backend.options, surroundings),
+            _level_settings(backend, settings, patience),
+            breaker=_breaker(settings, clock),
+            cache=cache,
+            options=backend.options,
+            clock=clock,
+            notify=notify,
+        )
         for name, backend in settings.backends.items()
         if name in engines and backend.enabled
     )
@@ -132,21 +141,19 @@ def build(
     return App(loaded, chain.levels, chain, speaker, cache, flags, metrics)
 
 
-def _level(
-    kind: type[Engine], backend: BackendSettings, settings: Settings, patience_seconds: float,
-    cache: SpeechCache | None, clock: Clock, notify: Hook,
-) -> Level:  # fmt: skip
-    engine = kind(backend.options, _surroundings(settings, clock))
-    level_settings = LevelSettings(
-        backend.priority, backend.target_latency_ms, settings.advanced.first_audio_budget_factor, backend.voices,
+def _level_settings(backend: BackendSettings, settings: Settings, patience_seconds: float) -> LevelSettings:
+    return LevelSettings(
+        backend.priority,
+        backend.target_latency_ms,
+        settings.advanced.first_audio_budget_factor,
+        backend.voices,
         patience_seconds,
-    )  # fmt: skip
-    breaker = CircuitBreaker(
-        settings.circuit_breaker.failure_threshold, settings.circuit_breaker.reset_timeout_seconds, clock=clock
     )
-    return Level(
-        engine, level_settings, breaker=breaker, cache=cache, options=backend.options, clock=clock, notify=notify
-    )
+
+
+def _breaker(settings: Settings, clock: Clock) -> CircuitBreaker:
+    wanted = settings.circuit_breaker
+    return CircuitBreaker(wanted.failure_threshold, wanted.reset_timeout_seconds, clock=clock)
 
 
 def _surroundings(settings: Settings, clock: Clock) -> Surroundings:

@@ -30,15 +30,33 @@ class Metrics:
         self._requests = Counter(
             "tts_requests", "Requests by who spoke and how they ended", ["backend", "status"], registry=self.registry
         )
-        self._duration = Histogram("tts_duration_seconds", "From the request to the end of its speech", ["backend"],
-                                   buckets=BUCKETS_SECONDS, registry=self.registry)  # fmt: skip
-        self._first_audio = Histogram("tts_first_audio_seconds", "From the request to its first audible frame",
-                                      ["backend"], buckets=BUCKETS_SECONDS, registry=self.registry)  # fmt: skip
+        self._duration = Histogram(
+            "tts_duration_seconds",
+            "From the request to the end of its speech",
+            ["backend"],
+            buckets=BUCKETS_SECONDS,
+            registry=self.registry,
+        )
+        self._first_audio = Histogram(
+            "tts_first_audio_seconds",
+            "From the request to its first audible frame",
+            ["backend"],
+            buckets=BUCKETS_SECONDS,
+            registry=self.registry,
+        )
         self._audio = Counter("tts_audio_seconds", "Speech that was made", ["backend"], registry=self.registry)
-        self._attempts = Counter("tts_attempts", "What engines did for single sentences", ["backend", "outcome", "code"],
-                                 registry=self.registry)  # fmt: skip
-        self._fallbacks = Counter("tts_fallbacks", "Sentences that an engine left to the next one", ["backend", "code"],
-                                  registry=self.registry)  # fmt: skip
+        self._attempts = Counter(
+            "tts_attempts",
+            "What engines did for single sentences",
+            ["backend", "outcome", "code"],
+            registry=self.registry,
+        )
+        self._fallbacks = Counter(
+            "tts_fallbacks",
+            "Sentences that an engine left to the next one",
+            ["backend", "code"],
+            registry=self.registry,
+        )
         self._lookups = Counter(
             "tts_cache_lookups", "Look-ups in the sentence cache", ["backend", "result"], registry=self.registry
         )

@@ -45,8 +45,15 @@ class Watch:
             logger.warning("speech.fell_back", extra={**facts, "why": report.why_degraded})
         if self._logs_performance:
             first = report.first_audio_seconds
-            logger.info("speech.ended", extra={
-                **facts, "status": status, "code": code, "cached": report.is_cached, "total_ms": round(seconds * 1000, 1),
-                "first_audio_ms": None if first is None else round(first * 1000, 1),
-                "audio_seconds": round(report.audio_seconds, 2),
-            })  # fmt: skip
+            logger.info(
+                "speech.ended",
+                extra={
+                    **facts,
+                    "status": status,
+                    "code": code,
+                    "cached": report.is_cached,
+                    "total_ms": round(seconds * 1000, 1),
+                    "first_audio_ms": None if first is None else round(first * 1000, 1),
+                    "audio_seconds": round(report.audio_seconds, 2),
+                },
+            )

@@ -181,8 +181,10 @@ class PiperNative:
         speakers = loaded.network.speakers
         if isinstance(wanted, str) and not wanted.isdigit():
             if wanted not in speakers:
-                raise InvalidParameter(f"{loaded.name} has no speaker {wanted[:60]!r}",
-                                       f"it has {', '.join(list(speakers)[:20]) or 'one only'}", param="speaker")  # fmt: skip
+                known = ", ".join(list(speakers)[:20]) or "one only"
+                raise InvalidParameter(
+                    f"{loaded.name} has no speaker {wanted[:60]!r}", f"it has {known}", param="speaker"
+                )
             return speakers[wanted]
         return int(wanted)
 

@@ -55,8 +55,8 @@ class PiperVoiceFile:
 class VoiceShelf:
     """Find Piper voices in folders, or at one given path.
 
-    Looks again once a second, so that a voice that is put there is soon found; reads a configuration again only when one
-    of the two files has changed.
+    Looks again once a second, so that a voice that is put there is soon found; reads a configuration again only when
+    one of the two files has changed.
     """
 
     def __init__(

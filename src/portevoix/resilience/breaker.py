@@ -18,7 +18,7 @@ def _tell_nobody(_: State) -> None:
 
 
 class CircuitBreaker:
-    """Count failures in a row; open after `failure_threshold`, rest for `reset_timeout_seconds`, then allow one trial."""
+    """Count failures in a row: open at `failure_threshold`, rest for `reset_timeout_seconds`, then allow one trial."""
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from portevoix.errors import EngineUnavailable
 
 MEBIBYTE = 1024 * 1024
 ANSWER_SECONDS = 5.0
+COLUMNS = ("index", "name", "memory.total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,13 @@ def find_gpus() -> tuple[Gpu, ...]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()
-    query = [program, "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
+    query = [program, f"--query-gpu={','.join(COLUMNS)}", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
         return ()
     rows = [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines()]
-    return tuple(_gpu(row) for row in rows if len(row) == 3 and row[0].isdigit() and row[2].isdigit())
+    return tuple(_gpu(row) for row in rows if len(row) == len(COLUMNS) and row[0].isdigit() and row[2].isdigit())
 
 
 def pick_gpu(gpus: tuple[Gpu, ...], device: str, name: str | None) -> Gpu:
