@@ -148,7 +148,7 @@ def deliver(text: str, cuts: list[int], cap: int) -> list[str]:
 @example("M. Dupont.\r\n\r\nOui. « Non. » Si.", [12, 13, 14], 400)
 @example("en 3.14 ou U.S. Then etc. Il", list(range(28)), 400)
 @example("1. Un\n2. Deux\n- Trois", list(range(21)), 400)
-@example("0123456789abcde.\r\nx", [17], LEAST_CAP)
+@example("0123456789abcde.\r\nX", [17], LEAST_CAP)
 def test_pieces_are_the_text_however_it_arrives(text: str, cuts: list[int], cap: int) -> None:
     pieces = deliver(text, cuts, cap)
     assert "".join(pieces) == text

@@ -54,7 +54,7 @@ class CheckRow:
     "-o",
     "--output",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     default=DEFAULT_FOLDER,
     metavar="FOLDER",
     show_default=True,

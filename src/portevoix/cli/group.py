@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from portevoix.cli.failure import BROKEN_PIPE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,6 +39,13 @@ class LazyGroup(click.Group):
         _ = ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in self.commands_at.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; where nobody reads its output any more it ends quietly, with an exit code of its own."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise click.exceptions.Exit(BROKEN_PIPE) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

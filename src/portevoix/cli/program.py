@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: without the program's name; those of the process when None.
     """
+    _open_closed_streams()
     _make_printable(sys.stdout, sys.stderr)
     sys.exit(_flushed(_run(arguments)))
 
@@ -59,11 +61,16 @@ def _run(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return STOPPED
-    except BrokenPipeError:
-        return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the outermost border: people get words, never a traceback
         return tell(error, shows_traceback=invocation.shows_tracebacks)
     return code if isinstance(code, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Take up the numbers of closed standard streams: else other files would get them, and children inherit those."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
 
 
 def _make_printable(*streams: Any) -> None:

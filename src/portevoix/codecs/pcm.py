@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-INT16_SCALE = 32768.0
-"""Full scale of a 16-bit sample, so that an int16 read as a float comes back as itself."""
+INT16_SCALE = 32767
+"""Full scale of a 16-bit sample, the same in both directions and that of piper-tts."""
 
 
 def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -22,7 +22,7 @@ def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     Returns:
         Little-endian int16, shape (n,), a new array.
     """
-    whole: NDArray[np.int16] = np.clip(np.rint(samples * INT16_SCALE), -INT16_SCALE, INT16_SCALE - 1).astype("<i2")
+    whole: NDArray[np.int16] = np.clip(np.rint(samples * INT16_SCALE), -INT16_SCALE, INT16_SCALE).astype("<i2")
     return whole
 
 

@@ -139,8 +139,9 @@ class PiperCli:
             if any(program.keeper.life for program in self._programs.values()):
                 return
             self._error = None
+            self._executable()
+            manner = Manner(self._first_voice().name, self._options.speaker_id)
             try:
-                manner = Manner(self._first_voice().name, self._options.speaker_id)
                 await self._program(manner).keeper.get()
             except EngineError as error:
                 self._error = error

@@ -8,7 +8,7 @@ END = ""
 """What stands after the last character of a complete text."""
 
 
-class Undecided(Exception):  # noqa: N818 - a question that waits for more text, not a failure
+class Undecided(Exception):
     """Raised inside this package when a decision needs a character that has not arrived yet."""
 
 

@@ -19,6 +19,7 @@ _POINTS_PER_WORD = 2.0
 _POINTS_PER_SIGN = 1.5
 _POINTS_PER_GROUP = 0.5
 _LEAST_LEAD = 1.0
+_KANJI_PER_KANA = 20  # even a headline has one kana among so many ideographs
 _LATIN = "A-Za-z\u00c0-\u024f\u1e00-\u1eff"
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -52,7 +53,7 @@ def _language_of_script(sample: str) -> str | None:
     # An ideograph holds as much as several letters, and Japanese writes more of them than of its own kana.
     counts["zh"] *= 3
     counts["ja"] *= 3
-    if counts["ja"] * 10 > counts["zh"]:
+    if counts["ja"] * _KANJI_PER_KANA > counts["zh"]:
         counts["ja"] += counts["zh"]
     language = max(counts, key=counts.__getitem__)
     if counts[language] <= len(re.findall(f"[{_LATIN}]", sample)):

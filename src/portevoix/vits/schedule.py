@@ -13,7 +13,7 @@ class Schedule:
     """Grow chunks from small, for an early start, to large, for little waste; every number is in frames.
 
     A listener in a crowd waits longer for a next chunk, so the first one holds more. One who is alone has the whole
-    machine, so chunks grow faster and a short sentence is decoded in few of them.
+    machine, so chunks grow faster, and what is left at the end is shared out evenly among the workers.
 
     Attributes:
         first: the first chunk.
@@ -47,8 +47,8 @@ class Schedule:
             wanted = min(previous * (self.growth_alone if is_alone else self.growth), self.largest)
         if left is None:
             return wanted
-        if previous and is_alone and wanted < left <= workers * wanted:
-            return -(-left // workers)
+        if previous and is_alone and left <= workers * wanted:
+            return -(-left // min(workers, -(-left // max(previous, self.largest // 2))))
         return left if left <= wanted * ALMOST_ALL else wanted
 
 

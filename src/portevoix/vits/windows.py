@@ -38,7 +38,7 @@ class Windows:
         overlap: what windows of an enormous sentence see of their neighbours, on each side.
     """
 
-    whole: int = 320
+    whole: int = 256
     beginning: int = 64
     outlook: int = 96
     slack: int = 32

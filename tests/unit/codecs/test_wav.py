@@ -21,7 +21,7 @@ def test_a_complete_file_has_exact_sizes_for_another_reader():
 
 def test_float_and_int16_samples_give_the_same_file():
     samples = tone(440, 0.1, HZ)
-    assert wav_file(samples, HZ) == wav_file(np.rint(samples * 32768).astype(np.int16), HZ)
+    assert wav_file(samples, HZ) == wav_file(np.rint(samples * 32767).astype(np.int16), HZ)
 
 
 def test_a_file_made_of_chunks_is_the_file_made_at_once():

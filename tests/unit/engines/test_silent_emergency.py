@@ -47,7 +47,9 @@ class ScriptedHook:
 
     async def _serve(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
-        length = int(next(line.split(b":")[1] for line in head.splitlines() if line.lower().startswith(b"content-length")))
+        length = int(
+            next(line.split(b":")[1] for line in head.splitlines() if line.lower().startswith(b"content-length"))
+        )
         self.requests.append((head.decode(), json.loads(await reader.readexactly(length))))
         status = self.statuses.pop(0) if self.statuses else 204
         await self.gate.wait()
@@ -134,13 +136,17 @@ async def test_attempts_are_bounded_and_redirects_not_followed(statuses, asked, 
     assert is_delivered == (statuses[asked - 1] in (200, 204))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "[::1]", "169.254.169.254", "0.0.0.0", "[::ffff:10.0.0.1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "10.0.0.1", "[::1]", "169.254.169.254", "0.0.0.0", "[::ffff:10.0.0.1]"]
+)
 async def test_addresses_inside_are_refused_unless_meant(host):
     with pytest.raises(NotAllowed, match="inside this network"):
         await deliver(f"http://{host}:1/", {}, allows_private=False)
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/", "file:///etc/passwd", "nonsense", "http://", "http://a:99999/", "http://[/"])
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org/", "file:///etc/passwd", "nonsense", "http://", "http://a:99999/", "http://[/"]
+)
 async def test_what_is_no_web_address_is_refused(url):
     with pytest.raises(InvalidParameter, match="webhook"):
         await deliver(url, {}, allows_private=True)

@@ -25,7 +25,7 @@ def main():
     if manner == "mute":
         time.sleep(60)
     if manner == "grandchild":
-        os.system(f"sleep 300 & echo $! > '{folder}/grandchild'")  # noqa: S605
+        os.system(f"sleep 300 & echo $! > '{folder}/grandchild'")
     for number, line in enumerate(sys.stdin):
         text = line.rstrip("\n")
         if text == "die":

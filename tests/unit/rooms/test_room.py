@@ -261,7 +261,7 @@ async def test_after_deaths_in_a_row_it_says_that_it_rests(tmp_path):
     with pytest.raises(EngineUnavailable, match="rests"):
         await chunks_of(room)
     go_on.set()
-    while room.state().phase is not Phase.READY:
+    while room.state().phase is not Phase.READY:  # noqa: ASYNC110 - until real processes have moved
         await asyncio.sleep(0)
     assert len(await chunks_of(room)) == 5
     assert pauses == [0.5]

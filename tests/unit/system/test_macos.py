@@ -95,7 +95,9 @@ def test_a_mac_without_voices_is_not_ready():
 
 def test_elsewhere_the_program_is_not_ready():
     with pytest.raises(EngineUnavailable, match="cannot be used"):
-        SaySynthesizer(runner=lambda command, text, is_cancelled: run(["no-such-say", *command[1:]], text, is_cancelled))
+        SaySynthesizer(
+            runner=lambda command, text, is_cancelled: run(["no-such-say", *command[1:]], text, is_cancelled)
+        )
 
 
 def test_a_program_gets_its_text_and_gives_its_output():

@@ -135,11 +135,15 @@ def test_elsewhere_com_is_not_ready():
         ComSapi()
 
 
-@pytest.mark.parametrize(("numbers", "tag"), [("40C", "fr-FR"), ("409;9", "en-US"), ("", ""), ("zzz", ""), ("FFFF", "")])
+@pytest.mark.parametrize(
+    ("numbers", "tag"), [("40C", "fr-FR"), ("409;9", "en-US"), ("", ""), ("zzz", ""), ("FFFF", "")]
+)
 def test_locale_numbers_become_tags(numbers, tag):
     assert language_of(numbers) == tag
 
 
-@pytest.mark.parametrize(("rate", "speed", "sapi"), [(0, 1.0, 0), (0, 3.0, 10), (-10, 0.25, -10), (3, 1.0, 3), (10, 4, 10)])
+@pytest.mark.parametrize(
+    ("rate", "speed", "sapi"), [(0, 1.0, 0), (0, 3.0, 10), (-10, 0.25, -10), (3, 1.0, 3), (10, 4, 10)]
+)
 def test_rate_and_speed_make_one_rate(rate, speed, sapi):
     assert sapi_rate(rate, speed) == sapi

@@ -26,7 +26,10 @@ def words_in(text, cuts):
 def test_a_word_leaves_when_the_next_begins():
     cuts = cut("un deux", piece(50, (0, 2, 0)), piece(50, (3, 4, 60)), piece(30))
     assert [len(pcm) // 2 for pcm, _ in cuts] == [60, 70]
-    assert [(mark.start_seconds, mark.end_seconds) for _, marks in cuts for mark in marks] == [(0.0, 0.06), (0.06, 0.13)]
+    assert [(mark.start_seconds, mark.end_seconds) for _, marks in cuts for mark in marks] == [
+        (0.0, 0.06),
+        (0.06, 0.13),
+    ]
 
 
 def test_punctuation_belongs_to_the_word_before_it():
@@ -37,7 +40,10 @@ def test_punctuation_belongs_to_the_word_before_it():
 
 def test_events_that_point_back_or_at_a_blank_or_outside_do_not_begin_a_word():
     text = "12,5 pour"
-    cuts = cut(text, piece(100, (0, 4, 0), (1, 4, 20), (1, 4, 30), (4, 1, 40), (5, 4, 60), (5, 4, 70), (99, 1, 80), (-1, 1, 90)))
+    cuts = cut(
+        text,
+        piece(100, (0, 4, 0), (1, 4, 20), (1, 4, 30), (4, 1, 40), (5, 4, 60), (5, 4, 70), (99, 1, 80), (-1, 1, 90)),
+    )
     assert words_in(text, cuts) == ["12,5", "pour"]
 
 

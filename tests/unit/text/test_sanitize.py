@@ -101,6 +101,7 @@ CHANGED = [
     ('<a href="x.html">lien</a> <img src="a.png" alt="chat">', "lien chat"),
     ("<IMG SRC='a.png'>x", "x"),
     ("a<!-- caché\n -->b<!-- aussi -->c", "a\nb\nc"),
+    ("a" + "<!-- x -->b" * 20, "a" + "\nb" * 20),
     ("<style>p{}</style>a<script src='x'>f()</script>b", "a\nb"),
     ("<script>reste", "reste"),
     ("caf&eacute; &amp; th&#233; &lt; &#x263A;&nbsp;!", "café & thé < !"),

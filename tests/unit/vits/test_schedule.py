@@ -28,9 +28,9 @@ def test_a_crowd_begins_with_more():
     assert sizes(100, company=8)[0] == 16
 
 
-def test_a_short_sentence_has_few_chunks():
-    assert len(sizes(150)) <= 4
-    assert len(sizes(10)) == 1
+def test_a_short_sentence_has_few_chunks_that_keep_every_worker_busy():
+    assert sizes(170) == [8, 32, 65, 65]
+    assert sizes(10) == [10]
 
 
 def test_without_knowing_the_end_it_goes_on_growing():

@@ -8,7 +8,7 @@ from portevoix.vits.windows import Window, Windows
 
 
 def test_a_usual_sentence_is_encoded_once():
-    assert Windows().over([1] * 320) == (Window(0, 320, 0, 320),)
+    assert Windows().over([1] * 256) == (Window(0, 256, 0, 256),)
 
 
 def test_a_long_one_is_encoded_whole_but_for_its_beginning():
