@@ -100,7 +100,8 @@ class PiperCli:
         """Keep the options."""
         self._options = options
         self._surroundings = surroundings
-        self._shelf = VoiceShelf(surroundings.voice_folders, model_file(options.model_path))
+        model = model_file(options.model_path)
+        self._shelf = VoiceShelf(surroundings.voice_folders, model, clock=surroundings.clock)
         self._programs: dict[Manner, WarmProgram] = {}
         self._places = asyncio.Semaphore(MOST_PROGRAMS)
         self._loading = asyncio.Lock()

@@ -16,6 +16,7 @@ from portevoix.errors import (
     Overloaded,
     PortevoixError,
     RequestError,
+    StreamInterrupted,
     VoiceNotFound,
 )
 
@@ -84,6 +85,7 @@ STATUS: dict[type[BaseException], int] = {
     Overloaded: 429,
     EngineError: 503,
     ChainExhausted: 503,
+    StreamInterrupted: 503,
     Stopping: 503,
 }
 """HTTP status by kind of error; an error has the status of its nearest ancestor in this table."""

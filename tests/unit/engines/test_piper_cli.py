@@ -9,6 +9,7 @@ import signal
 import stat
 import sys
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +154,9 @@ async def test_a_program_says_itself_why_it_does_not_start(tmp_path):
 async def test_without_a_voice_it_says_what_to_do_and_notices_one_that_is_put_there(tmp_path):
     folder = tmp_path / "voices"
     folder.mkdir()
-    engine = PiperCli(PiperCliOptions(), surroundings(tmp_path, folder))
+    hour = 0
+    moved = replace(surroundings(tmp_path, folder), clock=lambda: 3600.0 * hour)
+    engine = PiperCli(PiperCliOptions(), moved)
     assert engine.state().phase is Phase.UNAVAILABLE
     assert engine.state().code == ModelMissing.code
     assert "fr_FR-siwis-medium" in engine.state().hint
@@ -163,6 +166,7 @@ async def test_without_a_voice_it_says_what_to_do_and_notices_one_that_is_put_th
         await speak(engine, "Bonjour", "fr_FR-siwis-medium")
     for suffix in (".onnx", ".onnx.json"):
         shutil.copy(VOICES / f"fr_FR-petit-low{suffix}", folder)
+    hour += 1
     assert engine.state().phase is Phase.IDLE
     await engine.aclose()
 
@@ -205,7 +209,8 @@ async def test_several_loads_make_one_process(fake):
 
 
 @pytest.mark.parametrize(("text", "line"), [
-    ("a\nb\r\n\tc", "a b c"), ("\0a\x1b", "a"), ("[[ə]] x", "[ [ə]] x"), ("été 😀", "été 😀"), ("\ud800a", "a"), ("a\u2028b", "a b"),
+    ("a\nb\r\n\tc", "a b c"), ("\0a\x1b", "a"), ("[[ə]] x", "[ [ə]] x"),
+    ("été 😀", "été 😀"), ("\ud800a", "a"), ("a\u2028b", "a b"),
 ])  # fmt: skip
 def test_any_text_is_one_line_of_text(text, line):
     assert one_line(text) == line

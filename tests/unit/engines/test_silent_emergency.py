@@ -153,7 +153,8 @@ async def test_what_is_no_web_address_is_refused(url):
 
 
 @pytest.mark.parametrize(("url", "event"), [
-    ("http://127.0.0.1:1/", "alert.refused"), ("ftp://x/", "alert.refused"), ("http://no-such-host.invalid/", "alert.lost"),
+    ("http://127.0.0.1:1/", "alert.refused"), ("ftp://x/", "alert.refused"),
+    ("http://no-such-host.invalid/", "alert.lost"),
 ])  # fmt: skip
 async def test_an_alert_that_cannot_be_delivered_is_logged(caplog, url, event):
     engine = SilentEmergency(SilentEmergencyOptions(alert_webhook=url), Surroundings(), rest=Pauses())

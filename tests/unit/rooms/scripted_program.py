@@ -1,5 +1,7 @@
 """A program that reads lines and writes WAV files, in the manner that its first argument names, for tests."""
 
+# ruff: noqa: T201 - what it prints is what it is for
+
 from __future__ import annotations
 
 import os

@@ -79,7 +79,7 @@ async def test_deaths_in_a_row_are_followed_by_growing_pauses():
     keeper = Keeper("x", births.begin, pauses)
     for deaths in range(1, 5):
         (await keeper.get()).gone.set()
-        while len(births.lives) <= deaths:
+        while len(births.lives) <= deaths:  # noqa: ASYNC110 - until the keeping task has moved
             await asyncio.sleep(0)
     assert pauses.seconds == [0.5, 1.0, 2.0]
     await keeper.aclose()
@@ -106,7 +106,7 @@ async def test_while_it_rests_it_refuses_at_once_and_then_goes_on():
     with pytest.raises(EngineUnavailable, match="x rests"):
         await keeper.get()
     pauses.gate.set()
-    while keeper.state().phase is Phase.UNAVAILABLE:
+    while keeper.state().phase is Phase.UNAVAILABLE:  # noqa: ASYNC110 - until the keeping task has moved
         await asyncio.sleep(0)
     assert await keeper.get() is births.lives[2]
     await keeper.aclose()
@@ -129,7 +129,7 @@ async def test_a_worker_that_has_lived_is_tried_again_by_itself():
     pauses.gate.set()
     keeper = Keeper("x", births.begin, pauses)
     (await keeper.get()).gone.set()
-    while len(births.lives) < 2:
+    while len(births.lives) < 2:  # noqa: ASYNC110 - until the keeping task has moved
         await asyncio.sleep(0)
     assert await keeper.get() is births.lives[1]
     assert pauses.seconds == [0.5]
@@ -148,7 +148,7 @@ async def test_whoever_waits_is_told_when_it_is_closed():
     births.gate.clear()
     keeper = Keeper("x", births.begin)
     waiting = asyncio.create_task(keeper.get())
-    while keeper.state().phase is not Phase.LOADING:
+    while keeper.state().phase is not Phase.LOADING:  # noqa: ASYNC110 - until the keeping task has moved
         await asyncio.sleep(0)
     await keeper.aclose()
     with pytest.raises(EngineUnavailable, match="closed"):
@@ -162,7 +162,7 @@ async def test_one_that_gives_up_waiting_does_not_stop_the_start():
     births.gate.clear()
     keeper = Keeper("x", births.begin)
     impatient = asyncio.create_task(keeper.get())
-    while keeper.state().phase is not Phase.LOADING:
+    while keeper.state().phase is not Phase.LOADING:  # noqa: ASYNC110 - until the keeping task has moved
         await asyncio.sleep(0)
     impatient.cancel()
     await asyncio.gather(impatient, return_exceptions=True)
@@ -180,7 +180,7 @@ async def test_one_that_is_replaced_counts_as_ready():
     life.gone.set()
     assert keeper.state().phase is Phase.READY
     assert keeper.life is None
-    while not life.is_closed:
+    while not life.is_closed:  # noqa: ASYNC110 - until the keeping task has moved
         await asyncio.sleep(0)
     assert keeper.state().phase is Phase.READY
     await keeper.aclose()

@@ -43,7 +43,8 @@ def recorder(folder, name, record):
 
 
 def machine(folder, tmp_path, platform="linux", **variables):
-    environ = {"PATH": f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin", "XDG_RUNTIME_DIR": str(tmp_path / "run"), **variables}
+    path = f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin"
+    environ = {"PATH": path, "XDG_RUNTIME_DIR": str(tmp_path / "run"), **variables}
     return Machine(platform, environ, devices=tmp_path / "snd")
 
 
@@ -174,10 +175,10 @@ def test_a_device_without_a_program(bin_folder, tmp_path):
         open_player(RATE, machine=here)
 
 
-def test_finds_a_sound_server_by_its_socket(bin_folder, tmp_path):
+def test_finds_a_sound_server_by_its_socket(bin_folder, tmp_path, monkeypatch):
     (tmp_path / "run" / "pulse").mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as server:
-        os.chdir(tmp_path / "run")  # paths of sockets are short
+        monkeypatch.chdir(tmp_path / "run")  # paths of sockets are short
         server.bind("pulse/native")
         assert machine(bin_folder, tmp_path).servers() == {"pulse"}
 
@@ -208,7 +209,7 @@ class ScriptedPortAudio:
         self.calls = []
         self.failing = failing
 
-    def OutputStream(self, **settings):  # noqa: N802
+    def OutputStream(self, **settings):
         self.calls.append(("open", settings))
         return ScriptedStream(self)
 

@@ -1,0 +1,1 @@
+"""Measure Portevoix beside stock piper-tts and sherpa-onnx, on the same voices, in turns."""
