@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import threading
 from contextlib import aclosing
@@ -73,7 +74,9 @@ class Stock:
         import onnxruntime
         from piper import PiperVoice
 
-        self.name = "stock" if threads is None else f"stock, {threads} thread" + (f", {at_once} at a time" if at_once else "")
+        self.name = (
+            "stock" if threads is None else f"stock, {threads} thread" + (f", {at_once} at a time" if at_once else "")
+        )
         self._voice = PiperVoice.load(model)
         if threads is not None:
             options = onnxruntime.SessionOptions()
@@ -97,37 +100,44 @@ class Stock:
 
 
 class Sherpa:
-    """sherpa-onnx on the same network, with the metadata that it asks for added to a copy of the file."""
+    """sherpa-onnx on the same network, with piper-tts's phonemes, since its wheels make none for such voices.
+
+    The metadata that it asks for is added to a copy of the file.
+    """
 
     name = "sherpa-onnx"
 
     def __init__(self, model: Path, folder: Path) -> None:
-        import piper
         import sherpa_onnx
+        from piper import PiperVoice
+        from piper.config import PiperConfig
 
         config = _json(model)
         network, tokens = _for_sherpa(model, config, folder)
-        vits = sherpa_onnx.OfflineTtsVitsModelConfig(
-            model=str(network), tokens=str(tokens), data_dir=str(_package_folder(piper) / "espeak-ng-data")
-        )
+        vits = sherpa_onnx.OfflineTtsVitsModelConfig(model=str(network), tokens=str(tokens))
         threads = sherpa_onnx.OfflineTtsModelConfig(vits=vits, num_threads=2)
         self._speaker = sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model=threads, max_num_sentences=1))
+        self._manner = sherpa_onnx.GenerationConfig
+        self._phonemes = PiperVoice(session=None, config=PiperConfig.from_dict(config))
         self.sample_rate = int(config["audio"]["sample_rate"])
 
     async def speak(self, text: str) -> AsyncGenerator[np.ndarray, None]:
         """Yield whole sentences, as its callback gives them."""
-        sentences: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
+        spoken: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
 
         def heard(samples: np.ndarray, _: float) -> int:
-            sentences.put(np.array(samples))
+            spoken.put(np.array(samples))
             return 1
 
         def work() -> None:
-            self._speaker.generate(text, sid=0, speed=1.0, callback=heard)
-            sentences.put(None)
+            manner = self._manner()
+            sentences = self._phonemes.phonemize(text)
+            manner.phoneme_codepoints = [[ord(mark) for mark in "".join(marks)] for marks in sentences]
+            self._speaker.generate(text, manner, heard)
+            spoken.put(None)
 
         threading.Thread(target=work, daemon=True).start()
-        while (samples := await asyncio.to_thread(sentences.get)) is not None:
+        while (samples := await asyncio.to_thread(spoken.get)) is not None:
             yield samples
 
     def close(self) -> None:
@@ -146,15 +156,7 @@ def contestants(model: Path, folder: Path) -> Iterator[Contestant]:
 
 
 def _json(model: Path) -> dict:
-    import json
-
     return json.loads(model.with_name(model.name + ".json").read_text(encoding="utf-8"))
-
-
-def _package_folder(package: object) -> Path:
-    from pathlib import Path
-
-    return Path(str(package.__file__)).parent
 
 
 def _for_sherpa(model: Path, config: dict, folder: Path) -> tuple[Path, Path]:

@@ -46,9 +46,7 @@ def _section(title: str, rows: Any) -> str:
 
 def _cells(row: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str]:
     cells = {key: str(row[key]) for key in ("text", "who") if key in row}
-    stock = next(
-        (other for other in rows if other["who"] == "stock" and other.get("text") == row.get("text")), None
-    )
+    stock = next((other for other in rows if other["who"] == "stock" and other.get("text") == row.get("text")), None)
     for key in ("first", "total"):
         if key in row:
             cells[key] = f"{row[key]['median']:.0f} ({row[key]['p95']:.0f})"
@@ -60,7 +58,8 @@ def _cells(row: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str]:
     if "audio_per_second" in row:
         cells["audio-seconds per second"] = f"{row['audio_per_second']:.0f}"
     if "underruns" in row:
-        cells["gaps"] = f"{row['underruns']} of {row['first']['count']}"
+        cells["with gaps"] = f"{row['underruns']} of {row['first']['count']}"
+        cells["longest gap"] = f"{row['longest_gap']:.0f}"
     if "after_all" in row:
         cells |= {key: f"{row[key] / MEGABYTE:.0f} MB" for key in ("after_50", "after_all")}
         cells["growth"] = f"{row['after_all'] / row['after_50'] - 1:+.1%}"

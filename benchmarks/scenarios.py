@@ -47,6 +47,7 @@ def _row(kind: str, name: str, timings: list[Timing], **more: object) -> dict[st
         "total": asdict(Figures.of(timing.total for timing in timings)),
         "audio_seconds": sum(timing.audio for timing in timings) / len(timings),
         "underruns": sum(timing.lateness > 0 for timing in timings),
+        "longest_gap": 1000 * max(timing.lateness for timing in timings),
     }
 
 

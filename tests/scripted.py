@@ -22,7 +22,7 @@ import numpy as np
 
 from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery, EngineState, Phase
-from portevoix.errors import EngineFailed
+from portevoix.errors import EngineDied, EngineFailed
 from portevoix.speech import Utterance, Voice, WordMark
 
 if TYPE_CHECKING:
@@ -40,17 +40,21 @@ class Fault:
     """Say what goes wrong in one utterance, and when.
 
     Attributes:
-        kind: `fail` raises EngineFailed, `crash` raises TypeError, `hang` never goes on, `mute` goes on with silence,
+        kind: `fail` raises EngineFailed, `die` EngineDied, `crash` raises TypeError, `hang` never goes on, `mute` goes on with silence,
             `end` stops as if all had been said.
         after_words: how many words are spoken before.
     """
 
-    kind: Literal["fail", "crash", "hang", "mute", "end"]
+    kind: Literal["fail", "die", "crash", "hang", "mute", "end"]
     after_words: int = 0
 
 
 def fails(after_words: int = 0) -> Fault:
     return Fault("fail", after_words)
+
+
+def dies(after_words: int = 0) -> Fault:
+    return Fault("die", after_words)
 
 
 def crashes(after_words: int = 0) -> Fault:
@@ -193,7 +197,7 @@ class ScriptedEngine:
             chunk = self._word(word, seconds, utterance.speed, is_mute=is_mute)
             seconds += chunk.seconds
             yield chunk
-        if fault is not None and fault.kind in ("fail", "crash", "hang"):
+        if fault is not None and fault.kind in ("fail", "die", "crash", "hang"):
             await _go_wrong(fault, self.name)
 
     def _word(self, word: re.Match[str], began: float, speed: float, *, is_mute: bool) -> AudioChunk:
@@ -206,6 +210,8 @@ async def _go_wrong(fault: Fault, name: str) -> None:
     match fault.kind:
         case "fail":
             raise EngineFailed(f"{name} broke", "the script says so")
+        case "die":
+            raise EngineDied(f"{name} died", "the script says so")
         case "crash":
             raise TypeError("the script has a mistake in it")
         case "hang":

@@ -15,6 +15,7 @@ import uvicorn
 from portevoix.app import App, build
 from portevoix.config import load
 from portevoix.config.loading import Loaded
+from portevoix.engine import Delivery
 from portevoix.server.application import create_application, make_queue
 from portevoix.server.run import Server
 from tests.scripted import ScriptedEngine, kind
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from portevoix.server.queue import Queue
 
-SILENT = kind("silent_emergency", is_silent=True, priority=1000, languages=("",))
+SILENT = kind("silent_emergency", is_silent=True, delivery=Delivery.FRAMES, priority=1000, languages=("",))
 
 
 def configured(engines: Mapping[str, type[ScriptedEngine]], **settings: Any) -> Loaded:

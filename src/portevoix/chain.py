@@ -15,7 +15,7 @@ from portevoix.audio import AudioChunk
 from portevoix.casting import Candidate, cast
 from portevoix.clock import Clock, system_clock
 from portevoix.dsp.loudness import is_audible
-from portevoix.errors import ChainExhausted, EngineError, EngineLoading, EngineSilent, EngineTimeout, StreamInterrupted
+from portevoix.errors import ChainExhausted, EngineDied, EngineError, EngineLoading, EngineSilent, EngineTimeout, StreamInterrupted
 from portevoix.events import Attempted, Hook, ignore
 from portevoix.level import Level
 from portevoix.resume import unsaid_from
@@ -36,6 +36,7 @@ class Run:
         reads_cache: sentences may come from the cache.
         hook: told each attempt.
         reasons: errors of the sentence that is being spoken, by engine.
+        revived: engines whose process died in this sentence and that are asked once more.
     """
 
     request_id: str = ""
@@ -45,11 +46,13 @@ class Run:
     reads_cache: bool = True
     hook: Hook = ignore
     reasons: list[tuple[str, EngineError]] = field(default_factory=list)
+    revived: set[str] = field(default_factory=set)
 
     def end_sentence(self) -> None:
         """Go on to the next sentence."""
         self.sentence += 1
         self.reasons.clear()
+        self.revived.clear()
 
     def note(
         self,
@@ -150,6 +153,7 @@ class Chain:
             except EngineError as error:
                 passage.break_off()
                 self._note(run, winner, passage, "cut", error)
+                _revive(winner.candidate, error, waiting, run)
                 return
         self._note(run, winner, passage, "spoke")
 
@@ -202,7 +206,7 @@ class Chain:
                 if not racing:
                     raise ChainExhausted(tuple(run.reasons))
                 await self._wait(racing, may_give_up=bool(waiting))
-                winner = self._judge(racing, run)
+                winner = self._judge(racing, waiting, run)
         finally:
             self._dismiss([entrant for entrant in racing if entrant is not winner], run)
         return winner
@@ -227,7 +231,7 @@ class Chain:
                 entrant.first_audio_seconds = now - entrant.began
         latest.is_late = not done
 
-    def _judge(self, racing: list[_Entrant], run: Run) -> _Entrant | None:
+    def _judge(self, racing: list[_Entrant], waiting: list[Candidate], run: Run) -> _Entrant | None:
         """Return the best entrant that speaks; drop those that failed."""
         for entrant in [one for one in racing if one.lead.done()]:
             error = entrant.lead.exception()
@@ -237,6 +241,7 @@ class Chain:
                 raise error
             racing.remove(entrant)
             run.note(entrant.candidate, "failed", error)
+            _revive(entrant.candidate, error, waiting, run)
         return None
 
     def _dismiss(self, losers: list[_Entrant], run: Run) -> None:
@@ -291,6 +296,14 @@ class _Passage:
             self.utterance.rest(self._unsaid), self._before_characters + self._unsaid,
             self.before_seconds + self.seconds,
         )  # fmt: skip
+
+
+def _revive(candidate: Candidate, error: EngineError, waiting: list[Candidate], run: Run) -> None:
+    """Let an engine whose process died be asked once more, after all others that can be heard."""
+    if isinstance(error, EngineDied) and candidate.level.name not in run.revived:
+        run.revived.add(candidate.level.name)
+        audible = sum(not one.level.engine.is_silent for one in waiting)
+        waiting.insert(audible, candidate)
 
 
 def _hopes(candidates: Sequence[Candidate]) -> bool:

@@ -7,7 +7,7 @@ PortevoixError
 │   ├── VoiceNotFound · LanguageNotSupported · EngineNotFound · UnknownFormat · AudioNotReadable
 │   └── NotAllowed
 ├── EngineError         one engine's doing: the chain tries the next
-│   ├── EngineUnavailable (EngineLoading) · EngineFailed · EngineTimeout · EngineSilent · CircuitOpen
+│   ├── EngineUnavailable (EngineLoading) · EngineFailed (EngineDied) · EngineTimeout · EngineSilent · CircuitOpen
 │   └── ModelError      a model's doing: the engine is not ready, the chain tries the next
 │       └── ModelMissing · ModelBroken · ModelUnsupported
 ├── EmptyAudio          nothing was spoken, so there is nothing to encode
@@ -150,6 +150,12 @@ class EngineFailed(EngineError):
     """Tell that an engine broke while it was to speak."""
 
     code = "engine_failed"
+
+
+class EngineDied(EngineFailed):
+    """Tell that an engine's process ended; another takes its place, so that a second try is worth while."""
+
+    code = "engine_died"
 
 
 class EngineTimeout(EngineError):

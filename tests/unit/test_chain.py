@@ -16,7 +16,7 @@ from portevoix.errors import ChainExhausted, StreamInterrupted
 from portevoix.level import Level, LevelSettings
 from portevoix.resilience.breaker import CircuitBreaker
 from portevoix.speech import Utterance
-from tests.scripted import Fault, ScriptedEngine, crashes, ends, fails, falls_mute, hangs, hear_words
+from tests.scripted import Fault, ScriptedEngine, crashes, dies, ends, fails, falls_mute, hangs, hear_words
 from tests.virtual_time import virtual
 
 TEXT = "un deux trois quatre cinq six"
@@ -152,6 +152,31 @@ async def test_all_fail_once_and_each_reason_is_told() -> None:
 async def test_speech_that_nobody_can_go_on_with_is_interrupted() -> None:
     with pytest.raises(StreamInterrupted):
         await speak(chain(ScriptedEngine("a", fault=fails(2)), ScriptedEngine("b", fault=fails())))
+
+
+@virtual
+@pytest.mark.parametrize("after", [0, 3])
+async def test_an_engine_whose_process_died_is_asked_once_more_before_silence(after: int) -> None:
+    engine = ScriptedEngine("a", faults=[dies(after)])
+    run = Run()
+    chunks = await speak(chain(engine, ScriptedEngine("silent", is_silent=True, delivery=Delivery.FRAMES)), run=run)
+    assert words(chunks) == TEXT.split()
+    assert engines_heard(chunks) == ["a"]
+    assert [outcome for _, outcome in outcomes(run)] == ["cut" if after else "failed", "spoke"]
+
+
+@virtual
+async def test_an_engine_that_keeps_dying_is_not_asked_for_ever() -> None:
+    engine = ScriptedEngine("a", fault=dies())
+    chunks = await speak(chain(engine, ScriptedEngine("silent", is_silent=True, delivery=Delivery.FRAMES)))
+    assert engines_heard(chunks) == ["silent"]
+    assert len(engine.asked) == 2
+
+
+@virtual
+async def test_others_are_asked_before_one_that_died() -> None:
+    chunks = await speak(chain(ScriptedEngine("a", faults=[dies()]), ScriptedEngine("b")))
+    assert engines_heard(chunks) == ["b"]
 
 
 @virtual
@@ -349,7 +374,7 @@ async def test_one_failure_with_many_listeners_is_one_failure() -> None:
     assert all(words(chunks) == TEXT.split() for chunks in everybody)
 
 
-FAULTS = (fails, hangs, falls_mute, ends)
+FAULTS = (fails, dies, hangs, falls_mute, ends)
 
 
 def script(dice: random.Random, words_count: int) -> Fault | None:

@@ -62,7 +62,8 @@ class Flights:
 class Flight:
     """Produce a stream once, and let any number of listeners hear all of it.
 
-    One task pulls the producer, and only while a listener wants more than there is. When the last listener leaves
+    One task pulls the producer from the first listener on, to its end: a sentence is bounded, and a listener who plays
+    slowly must not keep an engine that speaks one sentence at a time from the next. When the last listener leaves
     before the end, that task is cancelled and the producer closed.
 
     Attributes:
@@ -78,7 +79,6 @@ class Flight:
         self._chunks: list[AudioChunk] = []
         self._listeners = 0
         self._waiting: set[asyncio.Future[None]] = set()
-        self._demand: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: Exception | None = None
         self._traceback: TracebackType | None = None
@@ -124,7 +124,6 @@ class Flight:
             self._task = asyncio.get_running_loop().create_task(self._produce(), name="cache-flight")
         news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(news)
-        _wake(self._demand)
         try:
             await news
         finally:
@@ -148,16 +147,9 @@ class Flight:
             async for chunk in source:
                 self._chunks.append(chunk)
                 self._tell()
-                if not await self._is_wanted():
+                if self._is_abandoned:
                     return False
         return True
-
-    async def _is_wanted(self) -> bool:
-        """Wait until a listener wants more; return False when none ever will."""
-        while not self._waiting and not self._is_abandoned:
-            self._demand = asyncio.get_running_loop().create_future()
-            await self._demand
-        return not self._is_abandoned
 
     def _tell(self) -> None:
         for news in self._waiting:
@@ -183,6 +175,6 @@ class Flight:
             await asyncio.wait({self._task})
 
 
-def _wake(sleeper: asyncio.Future[None] | None) -> None:
-    if sleeper is not None and not sleeper.done():
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
         sleeper.set_result(None)

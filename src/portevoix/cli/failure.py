@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 
 import click
@@ -14,6 +15,11 @@ STOPPED = 130
 TERMINATED = 143
 BROKEN_PIPE = 141
 INTERNAL = PortevoixError.exit_code
+
+
+def wants_colour() -> bool | None:
+    """Return False where people asked for none (no-color.org), else None: a terminal gets it, a file does not."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def tell(error: Exception, *, shows_traceback: bool) -> int:
@@ -39,4 +45,4 @@ def _described(error: PortevoixError) -> str:
 
 def _write(label: str, text: str) -> None:
     colour = "red" if label == "Error" else "cyan"
-    click.echo(f"{click.style(label, fg=colour)}: {text}", err=True)
+    click.echo(f"{click.style(label, fg=colour)}: {text}", err=True, color=wants_colour())

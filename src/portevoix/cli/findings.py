@@ -105,11 +105,12 @@ def examine_processor(files: Path = Path("/")) -> Finding:
 def cpu_limit(files: Path = Path("/")) -> float | None:
     """Return a container's limit in cores, from control groups of version 2 or 1; None where there is none."""
     group = files / "sys/fs/cgroup"
-    quota, period = _numbers(group / "cpu.max")[:2] or (None, None)
-    if quota is None:
-        quota = next(iter(_numbers(group / "cpu/cpu.cfs_quota_us")), None)
-        period = next(iter(_numbers(group / "cpu/cpu.cfs_period_us")), None)
-    return quota / period if quota and period and quota > 0 else None
+    numbers = _numbers(group / "cpu.max") or [
+        *_numbers(group / "cpu/cpu.cfs_quota_us"),
+        *_numbers(group / "cpu/cpu.cfs_period_us"),
+    ]
+    is_limited = len(numbers) == len(("quota", "period")) and min(numbers) > 0
+    return numbers[0] / numbers[1] if is_limited else None
 
 
 def examine_memory(files: Path = Path("/")) -> Finding:
@@ -226,7 +227,7 @@ def _version(name: str) -> str | None:
 
 def _numbers(path: Path) -> list[float]:
     try:
-        return [float(word) for word in path.read_text().split() if word != "max"]
+        return [float(word) for word in path.read_text().replace("max", "-1").split()]
     except (OSError, ValueError):
         return []
 

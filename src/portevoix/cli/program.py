@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portevoix import __version__
-from portevoix.cli.failure import BROKEN_PIPE, STOPPED, tell
+from portevoix.cli.failure import BROKEN_PIPE, STOPPED, tell, wants_colour
 from portevoix.cli.group import LazyGroup
 from portevoix.cli.invocation import Invocation, shared_options
 
@@ -54,7 +54,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = program.main(
             args=None if arguments is None else list(arguments), prog_name="portevoix", standalone_mode=False,
-            obj=invocation, color=False if os.environ.get("NO_COLOR") else None,
+            obj=invocation, color=wants_colour(),
         )  # fmt: skip
     except click.ClickException as error:
         error.show()

@@ -72,22 +72,20 @@ async def test_different_keys_do_not_meet():
 
 
 @virtual
-async def test_nothing_is_produced_that_nobody_asked_for():
+async def test_production_begins_with_the_first_listener_and_waits_for_none():
     hangar = Hangar(ONE, TWO, THREE)
     async with aclosing(hangar.listen()) as chunks:
         await settle()
         assert (hangar.script.starts, len(others())) == (0, 0)
         await anext(chunks)
         await settle()
-        assert hangar.script.pulled == 1
-        await anext(chunks)
-        await settle()
-        assert hangar.script.pulled == 2
+        assert (hangar.script.pulled, hangar.script.closed) == (3, 1)
+        assert [await anext(chunks), await anext(chunks)] == [TWO, THREE]
 
 
 @virtual
 async def test_a_slow_listener_does_not_hold_up_a_fast_one():
-    hangar = Hangar(ONE, TWO, THREE)
+    hangar = Hangar(ONE, 1, TWO, 1, THREE)
     slow = hangar.listen()
     assert await anext(slow) == ONE
     assert await collect(hangar.listen()) == [ONE, TWO, THREE]
@@ -170,7 +168,7 @@ async def test_an_error_in_starting_is_seen():
     assert len(flights) == 0
 
 
-@pytest.mark.parametrize("steps", [(ONE, ...), (ONE, TWO, THREE), (ONE, 5, TWO)])
+@pytest.mark.parametrize("steps", [(ONE, ...), (ONE, 1, TWO, 1, THREE), (ONE, 5, TWO)])
 @virtual
 async def test_when_the_last_one_leaves_the_producer_is_closed_at_once(steps):
     hangar = Hangar(*steps)
@@ -262,7 +260,7 @@ async def test_joining_without_listening_leaves_nothing():
 
 @virtual
 async def test_who_joined_and_listens_after_the_others_left_hears_it_all():
-    hangar = Hangar(ONE, TWO)
+    hangar = Hangar(ONE, 1, TWO)
     late = hangar.join()
     async with aclosing(hangar.listen()) as chunks:
         await anext(chunks)
@@ -318,6 +316,7 @@ async def test_trouble_in_closing_is_told_to_the_log(caplog):
     async def troubled():
         try:
             yield ONE
+            await asyncio.Event().wait()
         finally:
             raise OSError("no")
 

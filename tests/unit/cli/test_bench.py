@@ -8,7 +8,8 @@ from portevoix.cli.bench import rank, spread
 
 
 @pytest.mark.parametrize(
-    ("count", "percent", "expected"), [(1, 95, 1), (10, 50, 5), (10, 95, 10), (20, 95, 19), (100, 95, 95), (100, 50, 50)]
+    ("count", "percent", "expected"),
+    [(1, 95, 1), (10, 50, 5), (10, 95, 10), (20, 95, 19), (100, 95, 95), (100, 50, 50)],
 )
 def test_percentiles_by_the_nearest_rank(count, percent, expected):
     assert rank(range(1, count + 1), percent) == expected

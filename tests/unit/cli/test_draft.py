@@ -61,9 +61,9 @@ def test_a_place_that_is_a_folder_is_told(tmp_path):
 
 def test_a_full_disk_is_told():
     """`/dev/full` refuses every write as a full disk does."""
-    draft = Draft(Path("/dev/shm"))  # noqa: S108
+    draft = Draft(Path("/dev/shm"))
     draft.discard()
-    draft._file = Path("/dev/full").open("wb", buffering=0)
+    draft._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the draft closes it
     with pytest.raises(DiskFull, match="the disk is full"):
         draft.write(b"x")
     draft.discard()

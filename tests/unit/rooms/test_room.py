@@ -181,15 +181,20 @@ async def test_cancelling_one_that_waits_its_turn_disturbs_nobody(room):
     assert second.cancelled()
 
 
-async def test_a_worker_that_does_not_stop_is_killed_and_replaced(room):
+async def test_a_worker_that_does_not_stop_is_killed_and_replaced(tmp_path):
+    record = tmp_path / "record"
+    room = Room(replace(PLAN, options={"record": str(record)}))
     await room.start()
     before = room.processes()
     stream = room.stream(utterance("hang"))
     await anext(stream)
+    while "acts" not in record.read_text():  # noqa: ASYNC110 - until the real process has got there
+        await asyncio.sleep(0)
     await stream.aclose()
     assert len(await chunks_of(room)) == 5
     assert room.processes() != before
     wait_for_end(before[0])
+    await room.aclose()
 
 
 async def test_utterances_take_turns(room):

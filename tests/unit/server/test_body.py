@@ -38,7 +38,8 @@ async def test_refuses_what_does_not_say_it_is_json(kind):
 @pytest.mark.parametrize(("body", "why"), [
     (b"", "empty"), (b" \n", "empty"), (b"{", "not JSON"), (b"{'a': 1}", "not JSON"), (b'{"a": NaN}', "NaN"),
     (b'{"a": [Infinity]}', "Infinity"), (b'{"a": -Infinity}', "Infinity"), (b"[1]", "a list"), (b'"text"', "a text"),
-    (b"1", "a number"), (b"1.5", "a number"), (b"null", "null"), (b"true", "true or false"), (b'{"a": "\xff"}', "UTF-8"),
+    (b"1", "a number"), (b"1.5", "a number"), (b"null", "null"), (b"true", "true or false"),
+    (b'{"a": "\xff"}', "UTF-8"),
     (b"\xff\xfe{\x00}\x00", "UTF-8"), (b'{"a": "\x00"}', "not JSON"), (b'{"a": 1} x', "not JSON"),
     (b'{"a": ' + b"1" * 5000 + b"}", "not JSON"), (b'{"a":' + b"[" * 100_000, "nested"),
 ])  # fmt: skip

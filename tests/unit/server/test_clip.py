@@ -112,7 +112,7 @@ async def test_who_needs_it_whole_cannot_have_hours():
 async def test_a_failure_comes_after_what_was_before_it(gathers):
     clip = Script((0, KNOWN), (0, StreamInterrupted("x"))).clip(KNOWN)
     heard = []
-    with pytest.raises(StreamInterrupted):  # noqa: PT012 - it may come early or late, and is heard up to there
+    with pytest.raises(StreamInterrupted):
         if gathers:
             await clip.gather_known()
         async for one in clip.chunks():

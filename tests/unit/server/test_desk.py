@@ -18,13 +18,20 @@ async def test_alive():
 
 
 async def test_ready_when_somebody_can_be_heard():
-    async with connected(make_app(kind("alpha", phase=Phase.UNAVAILABLE, why="no model", hint="Fetch it."), kind("beta"))) as client:
+    async with connected(
+        make_app(kind("alpha", phase=Phase.UNAVAILABLE, why="no model", hint="Fetch it."), kind("beta"))
+    ) as client:
         answer = await client.get("/health/ready")
     assert answer.status_code == 200
     content = answer.json()
     assert content["status"] == "ready"
     alpha, beta = content["engines"]
-    assert (alpha["state"], alpha["why"], alpha["hint"], alpha["can_speak"]) == ("unavailable", "no model", "Fetch it.", False)
+    assert (alpha["state"], alpha["why"], alpha["hint"], alpha["can_speak"]) == (
+        "unavailable",
+        "no model",
+        "Fetch it.",
+        False,
+    )
     assert (beta["state"], beta["breaker"]["state"], beta["can_speak"]) == ("ready", "closed", True)
 
 

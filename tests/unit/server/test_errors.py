@@ -38,7 +38,8 @@ def test_every_error_has_its_answer(kind):
 
 
 @pytest.mark.parametrize(("error", "status"), [
-    (errors.EmptyText("x"), 400), (errors.VoiceNotFound("x"), 404), (Stranger("x"), 404), (errors.EngineFailed("x"), 503),
+    (errors.EmptyText("x"), 400), (errors.VoiceNotFound("x"), 404), (Stranger("x"), 404),
+    (errors.EngineFailed("x"), 503), (errors.StreamInterrupted("x"), 503),
     (errors.NotAllowed("x"), 403), (errors.Overloaded("x"), 429), (errors.DiskFull("x"), 500), (TypeError("x"), 500),
     (server_errors.BodyTooLarge("x"), 413), (server_errors.WrongContentType("x"), 415),
 ])  # fmt: skip

@@ -49,9 +49,9 @@ async def test_stays_alive_while_nothing_comes():
 @virtual
 async def test_tells_a_failure_and_raises_it():
     events = []
-    with pytest.raises(StreamInterrupted):  # noqa: PT012 - what came before counts
+    with pytest.raises(StreamInterrupted):
         async for event in encode_events(script(b"one", StreamInterrupted("speech broke off"))):
-            events.append(event)  # noqa: PERF401 - the comprehension would be lost
+            events.append(event)
     assert read(events[-1])["type"] == "error"
     assert read(events[-1])["error"]["code"] == "stream_interrupted"
 

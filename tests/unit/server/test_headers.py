@@ -20,14 +20,18 @@ def test_says_who_speaks():
     assert headers() == {"X-TTS-Engine": "alpha", "X-TTS-Voice": "alpha-fr", "X-TTS-Cache": "miss"}
 
 
-@pytest.mark.parametrize(("is_whole", "is_cached", "cache"), [(True, True, "hit"), (False, True, "miss"), (True, False, "miss")])
+@pytest.mark.parametrize(
+    ("is_whole", "is_cached", "cache"), [(True, True, "hit"), (False, True, "miss"), (True, False, "miss")]
+)
 def test_a_hit_is_known_to_its_end(is_whole, is_cached, cache):
     report = SpeechReport("name", "alpha", "alpha-fr", is_cached=is_cached)
     assert headers(report=report, is_whole=is_whole)["X-TTS-Cache"] == cache
 
 
 def test_who_is_not_the_first_choice_is_not_to_be_kept():
-    report = SpeechReport("name", "beta", "beta-fr", is_degraded=True, why_degraded="alpha failed (x): é\r\nSet-Cookie: a")
+    report = SpeechReport(
+        "name", "beta", "beta-fr", is_degraded=True, why_degraded="alpha failed (x): é\r\nSet-Cookie: a"
+    )
     got = headers(report=report)
     assert got["X-TTS-Fallback"] == "alpha failed (x): e  Set-Cookie: a"
     assert got["Cache-Control"] == "no-store"

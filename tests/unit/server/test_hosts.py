@@ -7,14 +7,18 @@ from tests.scripted import kind
 from tests.served import connected, make_app
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:8001", "127.0.0.1", "127.0.0.1:9", "[::1]", "[::1]:8001", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8001", "127.0.0.1", "127.0.0.1:9", "[::1]", "[::1]:8001", "LOCALHOST"]
+)
 async def test_own_names_are_served(host):
     async with connected(make_app(kind("alpha"))) as client:
         assert (await client.get("/health/live", headers={"Host": host})).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["", "evil.example", "evil.example:8001", "localhost.evil.example", "127.0.0.1.evil.example",
-                                  "127.0.0.2", "[::2]:8001", "[::1", "evil:[::1]"])  # fmt: skip
+@pytest.mark.parametrize("host", [
+    "", "evil.example", "evil.example:8001", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.2",
+    "[::2]:8001", "[::1", "evil:[::1]",
+])  # fmt: skip
 async def test_other_names_are_refused(host):
     async with connected(make_app(kind("alpha"))) as client:
         answer = await client.get("/health/live", headers={"Host": host})

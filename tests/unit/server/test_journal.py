@@ -27,7 +27,9 @@ async def test_a_sane_name_is_kept(given):
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "é".encode(), b"a\tb", "<script>"])
 async def test_any_other_name_is_replaced(given):
     async with connected(make_app(kind("alpha"))) as client:
-        answer = await client.get("/health/live", headers=[(b"X-Request-Id", given if isinstance(given, bytes) else given.encode())])
+        answer = await client.get(
+            "/health/live", headers=[(b"X-Request-Id", given if isinstance(given, bytes) else given.encode())]
+        )
     assert len(answer.headers["x-request-id"]) == 16
 
 

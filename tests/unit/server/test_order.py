@@ -88,7 +88,9 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
     max_leaves=4,
 )
-names = st.sampled_from("model input voice response_format speed stream_format language engine seed speaker".split())
+names = st.sampled_from(
+    ["model", "input", "voice", "response_format", "speed", "stream_format", "language", "engine", "seed", "speaker"]
+)
 
 
 @given(st.dictionaries(names, anything))
