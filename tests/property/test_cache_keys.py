@@ -68,6 +68,8 @@ def spelled(value):
 @example({"speaker": 1}, {"speaker": True})
 @example({"engine": "ab", "voice": "c"}, {"engine": "a", "voice": "bc"})
 @example({"voice": "ab", "fingerprint": "c"}, {"voice": "a", "fingerprint": "bc"})
+@example({"engine": "a", "voice": "sb"}, {"engine": "as", "voice": "b"})
+@example(options(a=["b", "sc"]), options(a=["bs", "c"]))
 @example({"language": "fr", "text": "aBonjour"}, {"language": "fra", "text": "Bonjour"})
 @example({"voice": "", "fingerprint": "x"}, {"voice": "x", "fingerprint": ""})
 @example({"voice": "a", "language": "b"}, {"voice": "b", "language": "a"})

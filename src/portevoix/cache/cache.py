@@ -89,7 +89,6 @@ class SpeechCache:
     async def clear(self) -> None:
         """Forget everything, in both tiers, also what is just being written."""
         self._memory.clear()
-        await self._flush()
         if self._disk:
             await self._disk.clear()
 

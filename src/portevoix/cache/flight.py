@@ -78,7 +78,7 @@ class Flight:
         self._on_complete = on_complete
         self._chunks: list[AudioChunk] = []
         self._listeners = 0
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
         self._error: Exception | None = None
         self._traceback: TracebackType | None = None
@@ -123,11 +123,8 @@ class Flight:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._produce(), name="cache-flight")
         news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(news)
-        try:
-            await news
-        finally:
-            self._waiting.discard(news)
+        self._waiting.append(news)
+        await news
 
     async def _produce(self) -> None:
         try:

@@ -29,7 +29,7 @@ class Draft:
         try:
             self._file: BinaryIO = self._path.open("xb")
         except OSError as error:
-            raise refused(folder, error) from error
+            raise refused(folder.absolute(), error) from error
 
     def write(self, content: bytes) -> None:
         """Append to the file.

@@ -89,10 +89,7 @@ class SystemVoice:
         Raises:
             EngineError: none works; the last one's reason.
         """
-        async with self._loading:
-            if self._room is None:
-                self._room = await self._open()
-        await self._room.start()
+        await self._ready_room()
 
     async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Speak one sentence, word by word where the system tells them; closing the generator stops the work.
@@ -100,9 +97,8 @@ class SystemVoice:
         Raises:
             EngineError: the process died, or the voice refused.
         """
-        await self.load()
-        assert self._room is not None  # noqa: S101 - what the line before has settled
-        async with aclosing(self._room.stream(utterance)) as chunks:
+        room = await self._ready_room()
+        async with aclosing(room.stream(utterance)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -116,6 +112,12 @@ class SystemVoice:
             room, self._room = self._room, None
             if room is not None:
                 await room.aclose()
+
+    async def _ready_room(self) -> Room:
+        async with self._loading:
+            room = self._room = self._room or await self._open()
+        await room.start()
+        return room
 
     async def _open(self) -> Room:
         self._error = EngineUnavailable("there is no system voice", f"nothing is known for {sys.platform}")

@@ -1,0 +1,143 @@
+"""Real engines, killed and stopped while many listen: nobody goes unanswered, and everything comes back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from portevoix.app import App, build
+from portevoix.config import load
+from portevoix.dsp.loudness import is_audible
+from portevoix.level import Level
+from portevoix.registry import built_in_engines
+from portevoix.speech import SpeechReport, SpeechRequest
+
+VOICES = Path("tests/fixtures/voices").absolute()
+
+
+def make(folder: Path, **backends: bool) -> App:
+    engines = built_in_engines()
+    environ = {
+        "PORTEVOIX_VOICES": str(VOICES),
+        "PORTEVOIX_CACHE_FOLDER": str(folder),
+        "PORTEVOIX_CACHE__ENABLED": "false",
+        **{f"PORTEVOIX_BACKENDS__{name.upper()}__ENABLED": str(on).lower() for name, on in backends.items()},
+    }
+    config = folder / "empty.yaml"
+    config.write_text("", encoding="utf-8")
+    return build(load(config, environ, engines).or_raise(), engines=engines)
+
+
+@pytest.fixture
+async def espeak_alone(tmp_path: Path) -> AsyncIterator[App]:
+    app = make(tmp_path, piper_native=False, piper_cli=False)
+    await app.load()
+    yield app
+    await app.aclose()
+
+
+@pytest.fixture
+async def without_native(tmp_path: Path) -> AsyncIterator[App]:
+    app = make(tmp_path, piper_native=False)
+    await app.load()
+    yield app
+    await app.aclose()
+
+
+def level(app: App, name: str) -> Level:
+    return next(level for level in app.levels if level.name == name)
+
+
+def strike(app: App, name: str, blow: signal.Signals) -> None:
+    for pid in level(app, name).engine.processes():  # type: ignore[attr-defined]
+        with suppress(ProcessLookupError):
+            os.kill(pid, blow)
+
+
+async def speak(app: App, text: str) -> tuple[np.ndarray, SpeechReport]:
+    speech = await app.speaker.open(SpeechRequest(text, language="fr"))
+    samples = np.concatenate([chunk.samples async for chunk in speech])
+    return samples, speech.report
+
+
+async def keep_striking(app: App, name: str, dice: random.Random, *, times: int) -> None:
+    for _ in range(times):
+        await asyncio.sleep(dice.uniform(0.05, 0.3))
+        strike(app, name, signal.SIGKILL)
+
+
+async def test_espeak_is_killed_while_everybody_listens(espeak_alone: App) -> None:
+    dice = random.Random(1)
+
+    async def client(number: int) -> list[tuple[np.ndarray, SpeechReport]]:
+        return [await speak(espeak_alone, f"Ceci est la phrase {number} et {turn}.") for turn in range(10)]
+
+    striking = asyncio.create_task(keep_striking(espeak_alone, "sapi_french", dice, times=8))
+    answers = [answer for answers in await asyncio.gather(*map(client, range(4))) for answer in answers]
+    await striking
+    assert len(answers) == 40
+    assert all(len(samples) for samples, _ in answers)
+    audible = [is_audible(samples) for samples, _ in answers]
+    assert sum(audible) >= 36
+
+
+async def test_espeak_is_back_at_once_after_a_kill(espeak_alone: App) -> None:
+    await speak(espeak_alone, "Un.")
+    strike(espeak_alone, "sapi_french", signal.SIGKILL)
+    async with asyncio.timeout(5):
+        samples, report = await speak(espeak_alone, "Deux trois quatre.")
+    assert is_audible(samples)
+    assert report.engine == "sapi_french"
+
+
+async def test_espeak_that_is_stopped_is_replaced(espeak_alone: App) -> None:
+    await speak(espeak_alone, "Un.")
+    strike(espeak_alone, "sapi_french", signal.SIGSTOP)
+    async with asyncio.timeout(20):
+        await speak(espeak_alone, "Deux trois quatre.")
+        samples, report = await speak(espeak_alone, "Cinq six sept.")
+    assert is_audible(samples)
+    assert report.engine == "sapi_french"
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+async def test_the_piper_program_is_struck_and_the_next_speaks(without_native: App, blow: signal.Signals) -> None:
+    _, report = await speak(without_native, "Bonjour à tous.")
+    assert report.engine == "piper_cli"
+    strike(without_native, "piper_cli", blow)
+    async with asyncio.timeout(20):
+        samples, report = await speak(without_native, "Encore une phrase.")
+        assert is_audible(samples)
+        assert report.engine in ("piper_cli", "sapi_french")
+        await asyncio.sleep(0)
+        samples, report = await speak(without_native, "Et une autre phrase.")
+    assert is_audible(samples)
+
+
+async def test_a_slow_listener_does_not_keep_others_waiting(espeak_alone: App) -> None:
+    text = "Voici une très longue phrase qui continue sans fin apparente, " * 5
+    speeches = [await espeak_alone.speaker.open(SpeechRequest(text, language="fr")) for _ in range(3)]
+    async with asyncio.timeout(2):
+        samples, report = await speak(espeak_alone, "Moi aussi.")
+    assert is_audible(samples)
+    assert report.engine == "sapi_french"
+    for speech in speeches:
+        await speech.aclose()
+
+
+async def test_nothing_is_left_running(tmp_path: Path) -> None:
+    app = make(tmp_path, piper_native=False)
+    await app.load()
+    await speak(app, "Bonjour.")
+    pids = [pid for one in app.levels if hasattr(one.engine, "processes") for pid in one.engine.processes()]
+    assert pids
+    await app.aclose()
+    assert not [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()]
