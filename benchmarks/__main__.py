@@ -21,11 +21,12 @@ from typing import Any
 from benchmarks import scenarios
 from benchmarks.chart import chart
 from benchmarks.contestants import Portevoix, Stock, contestants
+from benchmarks.http import Http
 from benchmarks.report import markdown
 
 ROOT = Path(__file__).parent.parent
 BUILDER = ROOT / "scripts" / "build_fixture_voice.py"
-KINDS = ("texts", "bursts", "random", "cold", "memory")
+KINDS = ("texts", "bursts", "random", "cold", "memory", "http")
 
 
 def main() -> None:
@@ -78,8 +79,12 @@ async def _measured(model: Path, kind: str, folder: Path, *, quick: bool) -> Any
         return scenarios.cold_start(model, 2 if quick else 5)
     if kind == "memory":
         return await scenarios.memory(Portevoix(model), 100 if quick else 1000)
-    those = list(contestants(model, folder / "sherpa"))
+    those = (
+        [Portevoix(model), Stock(model), Http(model, folder)] if kind == "http" else list(contestants(model, folder))
+    )
     try:
+        if kind == "http":
+            return await scenarios.texts(those, rounds)
         if kind == "texts":
             return await scenarios.texts([*those, Stock(model, threads=1)], rounds)
         if kind == "bursts":

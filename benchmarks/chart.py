@@ -20,7 +20,7 @@ def chart(title: str, rows: Sequence[dict[str, Any]]) -> str:
     largest = max(row["first"]["median"] for row in rows)
     body, top = [], TOP
     for group in groups:
-        body.append(_text(12, top + BAR, group, "bold"))
+        body.append(_text(12, top + BAR, group, weight="bold"))
         for row in (row for row in rows if row["text"] == group):
             colour = COLOURS[names.index(row["who"]) % len(COLOURS)]
             body.append(_bar(top, row["who"], row["first"]["median"], largest, colour))
@@ -28,7 +28,7 @@ def chart(title: str, rows: Sequence[dict[str, Any]]) -> str:
         top += GAP
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" font-family="sans-serif">'
     ground = f'<rect width="{WIDTH}" height="{top}" fill="white"/>'
-    return "\n".join([head, ground, _text(12, 28, title, "bold", 16), *body, "</svg>"]) + "\n"
+    return "\n".join([head, ground, _text(12, 28, title, weight="bold", size=16), *body, "</svg>"]) + "\n"
 
 
 def _bar(top: int, name: str, value: float, largest: float, colour: str) -> str:
@@ -40,6 +40,6 @@ def _bar(top: int, name: str, value: float, largest: float, colour: str) -> str:
     )
 
 
-def _text(left: float, top: float, words: str, weight: str = "normal", size: int = 13, anchor: str = "start") -> str:
+def _text(left: float, top: float, words: str, *, weight: str = "normal", size: int = 13, anchor: str = "start") -> str:
     style = f'font-size="{size}" font-weight="{weight}" text-anchor="{anchor}"'
     return f'<text x="{left:.0f}" y="{top:.0f}" {style}>{escape(words)}</text>'

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring import Figures, Timing, spoken
@@ -16,7 +17,6 @@ from benchmarks.texts import LONG, MEDIUM, TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from benchmarks.contestants import Contestant
 
@@ -96,8 +96,8 @@ async def memory(contestant: Contestant, requests: int) -> dict[str, Any]:
 
 def resident_bytes() -> int:
     """Return the memory that this process holds."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 COLD = """

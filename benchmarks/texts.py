@@ -12,16 +12,14 @@ ONE_SENTENCE = (
     "long grey book that lay open on the window sill, he put out the lamp, pulled his coat over his shoulders, and "
     "walked down the stairs to the quay, where the others were waiting for him with ropes, lanterns and a flask of tea."
 )
-LONG = " ".join(
-    [
-        "Rain had been falling on the roofs of the town since early in the morning.",
-        "In the kitchen a kettle sang, and the old cat slept on a chair beside the stove.",
-        "Mary opened the letter with great care, read it twice, and laid it down on the table between the cups.",
-        "There was no hurry at all, and nobody in the house was waiting for her answer.",
-        "She took her coat from its hook, went down the narrow stairs, and walked along the river to the harbour.",
-        "The boats were lying in two rows, with their sails rolled up, and they were waiting for the evening tide.",
-        "A boy with a basket asked her whether she wanted fish, and she bought three of them because he smiled.",
-        "When she came home again the rain had stopped, the cat was still asleep, and the letter was where it had been.",
-    ]
+LONG = (
+    "Rain had been falling on the roofs of the town since early in the morning. "
+    "In the kitchen a kettle sang, and the old cat slept on a chair beside the stove. "
+    "Mary opened the letter with great care, read it twice, and laid it down on the table between the cups. "
+    "There was no hurry at all, and nobody in the house was waiting for her answer. "
+    "She took her coat from its hook, went down the narrow stairs, and walked along the river to the harbour. "
+    "The boats were lying in two rows, with their sails rolled up, and they were waiting for the evening tide. "
+    "A boy with a basket asked her whether she wanted fish, and she bought three of them because he smiled. "
+    "When she came home again the rain had stopped, the cat was still asleep, and the letter was still on the table."
 )
 TEXTS = {"short": SHORT, "medium": MEDIUM, "one sentence": ONE_SENTENCE, "long": LONG}

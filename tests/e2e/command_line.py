@@ -10,7 +10,7 @@ from pathlib import Path
 
 VOICES = Path(__file__).parent.parent / "fixtures" / "voices"
 PATIENCE_SECONDS = 60
-CHOSEN = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT")
+CHOSEN = ("PATH", "PYTHONPATH", "LANG", "TMPDIR", "SYSTEMROOT")
 
 
 @dataclass

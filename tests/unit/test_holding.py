@@ -15,7 +15,8 @@ RATE = 1000
 
 
 def chunk(value: float, count: int, *marks: WordMark) -> AudioChunk:
-    return AudioChunk(np.full(count, value, np.float32), RATE, marks)
+    wave = np.resize(np.array([value, -value], np.float32), count)
+    return AudioChunk(wave, RATE, marks)
 
 
 def word(index: int, begin: float, end: float) -> WordMark:

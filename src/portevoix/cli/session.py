@@ -24,19 +24,9 @@ async def opened(invocation: Invocation) -> AsyncIterator[App]:
     """Build everything for one command and close it in the end; texts may have any length."""
     app = build(invocation.read(), patience_seconds=LOAD_PATIENCE_SECONDS, max_text_length=0)
     try:
-        await _introduce(app)
         yield app
     finally:
         await app.aclose()
-
-
-async def _introduce(app: App) -> None:
-    """Load the engines that do not know their voices before: without voices they would not be asked."""
-    strangers = [level for level in app.chain.levels if not level.engine.voices()]
-    for level in (*strangers, *app.chain.levels[:1]):
-        level.begin_loading()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.gather(*(level.load() for level in strangers)), LOAD_PATIENCE_SECONDS)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

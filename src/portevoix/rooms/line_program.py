@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portevoix.errors import EngineError, EngineFailed, EngineTimeout
+from portevoix.errors import EngineDied, EngineError, EngineFailed, EngineTimeout
 from portevoix.rooms.process import ChildProcess
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class LineProgram:
     def _ask(self, line: str) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if self.gone.is_set() or self._child is None:
-            answer.set_exception(EngineFailed(f"{self._plan.name} failed", "its process ended"))
+            answer.set_exception(EngineDied(f"{self._plan.name} failed", "its process ended"))
             return answer
         self._answer = answer
         self.idle.clear()
@@ -184,7 +184,7 @@ class LineProgram:
     def _die(self, why: str) -> None:
         if not self.gone.is_set():
             self.gone.set()
-            self._finish(EngineFailed(f"{self._plan.name} failed", why))
+            self._finish(EngineDied(f"{self._plan.name} failed", why))
 
     def _finish(self, outcome: bytes | EngineError) -> None:
         answer, self._answer = self._answer, None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portevoix.audio import AudioChunk
-from portevoix.errors import EngineError, EngineFailed, EngineTimeout, PortevoixError
+from portevoix.errors import EngineDied, EngineError, EngineFailed, EngineTimeout, PortevoixError
 from portevoix.rooms.frames import Frame, FrameDecoder, FrameError, pack
 from portevoix.rooms.process import ChildProcess
 from portevoix.rooms.wire import error_from, marks_from, utterance_fields, voice_from
@@ -224,7 +224,7 @@ class Worker:
     def _begin(self, utterance: Utterance) -> Job:
         job = Job(next(self._numbers))
         if self.gone.is_set():
-            job.finish(EngineFailed(f"{self._plan.name} failed", self._why))
+            job.finish(EngineDied(f"{self._plan.name} failed", self._why))
             return job
         credit, fields = self._plan.ahead_chunks, utterance_fields(utterance)
         self._send({"kind": "speak", "id": job.number, "credit": credit, "utterance": fields})
@@ -317,7 +317,7 @@ class Worker:
             self._beat.cancel()
         if not self._ready.done():
             self._ready.set_result(None)
-        self._end_job(EngineFailed(f"{self._plan.name} failed", why))
+        self._end_job(EngineDied(f"{self._plan.name} failed", why))
 
     def _end_job(self, error: PortevoixError | None) -> None:
         job, self._job = self._job, None

@@ -208,6 +208,8 @@ class Scheduler:
             self._end(stream, None)
         elif pieces:
             stream.tell()
+        if stream.is_left and stream in self._streams:
+            self._streams.remove(stream)
 
     def _end(self, stream: _Stream, error: BaseException | None) -> None:
         stream.is_ended, stream.error = True, error

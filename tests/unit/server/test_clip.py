@@ -130,3 +130,12 @@ async def test_closing_stops_the_work_wherever_it_is(first):
     await clip.aclose()
     assert asyncio.get_running_loop().time() < 1
     assert script.is_closed or len(script.steps) == 2
+
+
+@virtual
+async def test_closing_stops_the_work_of_which_nothing_was_pulled():
+    script = Script((0, FRESH), (60, FRESH))
+    rest = script.rest()
+    clip = Clip(Speech(await anext(rest), rest, SpeechReport))
+    await clip.aclose()
+    assert script.is_closed

@@ -106,11 +106,10 @@ async def test_who_leaves_the_line_frees_its_place():
 @virtual
 async def test_a_turn_given_to_one_who_just_leaves_goes_on_to_the_next():
     guests = Guests(queue(1))
-    first, second, third = (guests.come(name) for name in "abc")
-    await settle()
-    guests.go("a")
-    first.add_done_callback(lambda _: second.cancel())  # after the turn was handed over, before it was taken
-    await asyncio.gather(first, second, return_exceptions=True)
+    async with guests.queue.turn():
+        second, third = (guests.come(name) for name in "bc")
+        await settle()
+    second.cancel()  # after the turn was handed over, before it was taken
     await settle()
     assert guests.running == ["c"]
     guests.go("c")

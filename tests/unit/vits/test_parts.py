@@ -212,3 +212,18 @@ def test_a_kill_while_splitting_is_survived(tmp_path, scheduler):
     assert list(parts.glob(f"{UNFINISHED}*"))
     assert VitsVoice.load(model, scheduler=scheduler).is_split
     assert len(parts_of(model)) == 1
+
+
+WITHOUT_ONNX = """
+import sys
+sys.modules["onnx"] = None
+"""
+
+
+def test_without_the_onnx_package_a_voice_speaks_whole_unless_its_parts_are_there(tmp_path):
+    model = copied(DUO, tmp_path)
+    command = [sys.executable, "-c", WITHOUT_ONNX + LOAD, str(model)]
+    surroundings = {**os.environ, "PYTHONPATH": str(SOURCES)}
+    assert subprocess.check_output(command, env=surroundings, text=True).split() == ["begins", "False"]
+    assert loading(model).communicate(timeout=60)[0].split() == ["begins", "True"]
+    assert subprocess.check_output(command, env=surroundings, text=True).split() == ["begins", "True"]
