@@ -16,7 +16,7 @@ from portevoix.chain import Chain
 from portevoix.clock import Clock, system_clock
 from portevoix.config import Loaded, load
 from portevoix.config.settings import BackendSettings, Settings
-from portevoix.engine import Engine, Surroundings
+from portevoix.engine import Engine, Phase, Surroundings
 from portevoix.events import Hook, fan_out
 from portevoix.flags import FlagSwitch
 from portevoix.level import Level, LevelSettings
@@ -137,7 +137,7 @@ def build(
                       notify=notify)  # fmt: skip
     for level in chain.levels:
         metrics.introduce(level.name)
-    metrics.watch_disk((settings.data_folder, settings.cache_folder))
+    _watch(metrics, settings, chain, cache)
     return App(loaded, chain.levels, chain, speaker, cache, flags, metrics)
 
 
@@ -183,6 +183,26 @@ def _speaker_settings(settings: Settings, max_text_length: int | None) -> Speake
         read_ahead_seconds=advanced.read_ahead_seconds,
         aliases=settings.voices,
     )
+
+
+def _watch(metrics: Metrics, settings: Settings, chain: Chain, cache: SpeechCache | None) -> None:
+    """Export what has a state of its own: engines, disks, the cache."""
+    metrics.watch_disk({"data": settings.data_folder, "cache": settings.cache_folder})
+    metrics.watch(
+        "tts_engine_ready",
+        "1 when the engine can speak",
+        ["backend"],
+        lambda: {(level.name,): level.state().phase is Phase.READY for level in chain.levels},
+    )
+    if cache is not None:
+        metrics.watch("tts_cache_bytes", "Audio kept in the cache", ["tier"], lambda: _tiers(cache, "bytes"))
+        metrics.watch("tts_cache_entries", "Sentences kept in the cache", ["tier"], lambda: _tiers(cache, "entries"))
+
+
+def _tiers(cache: SpeechCache, fact: str) -> dict[tuple[str, ...], float]:
+    stats = cache.stats()
+    tiers = {"memory": stats.memory, "disk": stats.disk}
+    return {(name,): getattr(tier, fact) for name, tier in tiers.items() if tier is not None}
 
 
 def _route(chain: Chain, flags: FlagSwitch) -> Any:

@@ -75,6 +75,7 @@ def cast(levels: Iterable[Level], wish: Voice, language: str) -> tuple[Candidate
             owners.append(Candidate(level, own))
         elif (voice := level.voice_for(language)) is not None:
             others.append(Candidate(level, voice))
+    owners.sort(key=lambda one: one.level.name != wish.engine)
     return (*owners, *others)
 
 

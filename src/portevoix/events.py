@@ -38,15 +38,6 @@ class BreakerMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class StateMoved:
-    """An engine has become ready, or is so no longer."""
-
-    engine: str
-    phase: str
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Spoken:
     """A request has ended: spoken to the end, given up by its listener, or failed.
 
@@ -63,7 +54,7 @@ class Spoken:
     code: str = ""
 
 
-Event = Attempted | LookedUp | BreakerMoved | StateMoved | Spoken
+Event = Attempted | LookedUp | BreakerMoved | Spoken
 Hook = Callable[[Event], None]
 
 

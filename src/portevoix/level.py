@@ -143,7 +143,7 @@ class Level:
             self.begin_loading()
             return EngineLoading(f"{self.name} is loading", state.why, "Ask again in a moment.")
         if not voice.is_installed:
-            return ModelMissing(f"{self.name} lacks its voice", voice.why_not)
+            return ModelMissing(voice.why_not or f"{self.name} lacks its voice")
         return None
 
     def budget_seconds(self, utterance: Utterance) -> float:
@@ -380,4 +380,4 @@ class _Hearing:
 
 def _unavailable(name: str, state: EngineState) -> EngineError:
     kind = ModelMissing if state.code == ModelMissing.code else EngineUnavailable
-    return kind(f"{name} is not ready", state.why, state.hint)
+    return kind(state.why or f"{name} is not ready", hint=state.hint)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from portevoix.events import Attempted, BreakerMoved, Event, LookedUp, Spoken, StateMoved
+from portevoix.events import Attempted, BreakerMoved, Event, LookedUp, Spoken
 from portevoix.speech import Attempt, SpeechReport
 
 BUCKETS_SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 FALLEN = ("failed", "late", "cut", "skipped")
 
-Sizes = Callable[[], dict[str, tuple[int, int]]]
-"""Return bytes and entries by cache tier."""
+Reading = Callable[[], Mapping[tuple[str, ...], float]]
+"""Return values by the values of their labels."""
 
 
 class Metrics:
@@ -63,25 +63,24 @@ class Metrics:
         self._breaker = Gauge(
             "tts_breaker_state", "Circuit breaker: 0 closed, 1 half open, 2 open", ["backend"], registry=self.registry
         )
-        self._ready = Gauge("tts_engine_ready", "1 when the engine can speak", ["backend"], registry=self.registry)
         self.queue_waiting = Gauge("tts_queue_waiting", "Requests that wait for their turn", registry=self.registry)
         self.queue_running = Gauge("tts_queue_running", "Requests that are being spoken", registry=self.registry)
         self.queue_refused = Counter(
             "tts_queue_refused", "Requests refused because of overload", registry=self.registry
         )
 
-    def watch_disk(self, folders: Iterable[Path]) -> None:
-        """Export the free space of the disks that hold `folders`."""
-        self.registry.register(_Disk(tuple(folders)))
+    def watch(self, name: str, text: str, labels: Sequence[str], read: Reading) -> None:
+        """Export a gauge that is read when somebody asks: values by the values of `labels`."""
+        self.registry.register(_Gauge(name, text, labels, read))
 
-    def watch_cache(self, sizes: Sizes) -> None:
-        """Export the size of the cache's tiers."""
-        self.registry.register(_CacheSize(sizes))
+    def watch_disk(self, folders: Mapping[str, Path]) -> None:
+        """Export the free space of the disks that hold `folders`, by what they are for."""
+        text = "Free space where the folder lies"
+        self.watch("tts_disk_free_bytes", text, ["folder"], lambda: {(use,): _free(at) for use, at in folders.items()})
 
     def introduce(self, backend: str) -> None:
         """Make the series of an engine begin at zero."""
         self._breaker.labels(backend).set(0)
-        self._ready.labels(backend).set(0)
 
     def page(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -96,8 +95,6 @@ class Metrics:
                 self._lookups.labels(engine, "hit" if is_hit else "miss").inc()
             case BreakerMoved(engine=engine, state=state):
                 self._breaker.labels(engine).set(BREAKER_STATES[state])
-            case StateMoved(engine=engine, phase=phase):
-                self._ready.labels(engine).set(phase == "ready")
             case Spoken(report=report, status=status, seconds=seconds):
                 self._count_request(report, status, seconds)
 
@@ -115,27 +112,23 @@ class Metrics:
             self._first_audio.labels(backend).observe(report.first_audio_seconds)
 
 
-class _Disk(Collector):
-    def __init__(self, folders: tuple[Path, ...]) -> None:
-        self._folders = folders
+class _Gauge(Collector):
+    """A gauge whose values are looked up at the moment of asking."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], read: Reading) -> None:
+        self._family = (name, text, None, labels)
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        return [GaugeMetricFamily(*self._family)]
 
     def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily("tts_disk_free_bytes", "Free space where the folder lies", labels=["folder"])
-        for folder in self._folders:
-            existing = next((path for path in (folder, *folder.parents) if path.exists()), None)
-            if existing is not None:
-                family.add_metric([folder.name], shutil.disk_usage(existing).free)
+        family = GaugeMetricFamily(*self._family)
+        for labels, value in self._read().items():
+            family.add_metric(labels, value)
         yield family
 
 
-class _CacheSize(Collector):
-    def __init__(self, sizes: Sizes) -> None:
-        self._sizes = sizes
-
-    def collect(self) -> Iterable[Metric]:
-        size = GaugeMetricFamily("tts_cache_bytes", "Audio kept in the cache", labels=["tier"])
-        entries = GaugeMetricFamily("tts_cache_entries", "Sentences kept in the cache", labels=["tier"])
-        for tier, (count_bytes, count) in self._sizes().items():
-            size.add_metric([tier], count_bytes)
-            entries.add_metric([tier], count)
-        yield from (size, entries)
+def _free(folder: Path) -> float:
+    existing = next((path for path in (folder, *folder.parents) if path.exists()), Path.cwd())
+    return shutil.disk_usage(existing).free

@@ -137,12 +137,10 @@ class Speaker:
         stream = telling.stream(text)
         ahead = read_ahead(stream, self.settings.read_ahead_seconds)
         try:
-            first = await anext(ahead, None)
+            first = await anext(ahead)
         except BaseException:
             await ahead.aclose()
             raise
-        if first is None:
-            raise NothingToSay("there is nothing to say", "the text has no letter and no digit", param="input")
         return Speech(first, ahead, telling.report)
 
     async def stream(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
@@ -225,6 +223,8 @@ class _Telling:
                 async for chunk in chunks:
                     self._follow(chunk)
                     yield chunk
+            if self._report.first_audio_seconds is None:
+                raise NothingToSay("there is nothing to say", "the text has no letter and no digit", param="input")
             status = "success"
         except PortevoixError as error:
             status, code = "failed", error.code
@@ -315,7 +315,7 @@ class _Telling:
         troubles = [one for one in self._run.attempts if one.outcome != "spoke"]
         if troubles:
             first = troubles[0]
-            why = f"{first.engine} {first.outcome} ({first.code}): {first.why}"
+            why = f"{first.engine} {first.outcome}: {first.why}"
             self._report = replace(self._report, is_degraded=True, why_degraded=why)
 
 

@@ -21,6 +21,7 @@ class Watch:
         self._targets = target_latency_ms
         self._alerts = alerts_on_fallback
         self._logs_performance = logs_performance
+        self._alerted = ""
 
     def __call__(self, event: Event) -> None:
         """Log an event, when it is worth it."""
@@ -41,8 +42,7 @@ class Watch:
 
     def _watch_request(self, report: SpeechReport, status: str, seconds: float, code: str) -> None:
         facts = {"request_id": report.request_id, "engine": report.engine, "voice": report.voice}
-        if self._alerts and report.is_degraded:
-            logger.warning("speech.fell_back", extra={**facts, "why": report.why_degraded})
+        self._alert(report, facts)
         if self._logs_performance:
             first = report.first_audio_seconds
             logger.info(
@@ -57,3 +57,9 @@ class Watch:
                     "audio_seconds": round(report.audio_seconds, 2),
                 },
             )
+
+    def _alert(self, report: SpeechReport, facts: Mapping[str, str]) -> None:
+        """Warn of a fallback once for each reason, and again after a request that needed none."""
+        if self._alerts and report.why_degraded not in ("", self._alerted):
+            logger.warning("speech.fell_back", extra={**facts, "why": report.why_degraded})
+        self._alerted = report.why_degraded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import wave
 
@@ -334,3 +335,22 @@ def test_works_without_standard_streams(shell, tmp_path):
     finished = subprocess.run(["/bin/sh", "-c", command, shell.command()[0]], cwd=tmp_path, env=shell.environ)  # noqa: PLW1510
     assert finished.returncode == 0
     assert is_audible(samples_of(tmp_path / "out.wav"))
+
+
+def test_serves_until_it_is_stopped(shell):
+    process = shell.start("serve", "--port", "0", stderr=subprocess.PIPE)
+    for line in process.stderr:
+        if b"Portevoix" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest
+
+
+def test_tells_of_a_port_in_use(shell):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        finished = shell.run("serve", "--port", taken.getsockname()[1])
+    assert finished.returncode == 6
+    assert "another program does" in words(finished)
+    assert "Hint: Stop it, or choose another port" in words(finished)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portevoix.events import Attempted, BreakerMoved, LookedUp, Spoken, StateMoved, fan_out, ignore
+from portevoix.events import Attempted, BreakerMoved, LookedUp, Spoken, fan_out, ignore
 from portevoix.metrics import Metrics
 from portevoix.speech import Attempt, SpeechReport
 from portevoix.watch import Watch
@@ -42,7 +42,6 @@ def test_attempts_fallbacks_cache_breaker_and_state_are_counted() -> None:
         Attempted("r1", Attempt(0, "b", "b-fr", "spoke", audio_seconds=1.5)),
         LookedUp("a", is_hit=True),
         BreakerMoved("a", "open", 30),
-        StateMoved("a", "ready"),
     ):
         metrics(event)
     assert value(metrics, "tts_fallbacks_total", backend="a", code="engine_failed") == 1
@@ -50,16 +49,17 @@ def test_attempts_fallbacks_cache_breaker_and_state_are_counted() -> None:
     assert value(metrics, "tts_audio_seconds_total", backend="b") == 1.5
     assert value(metrics, "tts_cache_lookups_total", backend="a", result="hit") == 1
     assert value(metrics, "tts_breaker_state", backend="a") == 2
-    assert value(metrics, "tts_engine_ready", backend="a") == 1
 
 
-def test_free_disk_and_the_caches_size_are_measured_when_asked(tmp_path: Path) -> None:
+def test_what_has_a_state_of_its_own_is_read_when_asked(tmp_path: Path) -> None:
     metrics = Metrics()
-    metrics.watch_disk((tmp_path / "not" / "yet" / "speech",))
-    metrics.watch_cache(lambda: {"memory": (100, 2)})
-    assert (value(metrics, "tts_disk_free_bytes", folder="speech") or 0) > 0
-    assert value(metrics, "tts_cache_bytes", tier="memory") == 100
+    entries = {("memory",): 2.0}
+    metrics.watch_disk({"cache": tmp_path / "not" / "yet" / "there"})
+    metrics.watch("tts_cache_entries", "Sentences", ["tier"], lambda: entries)
+    assert (value(metrics, "tts_disk_free_bytes", folder="cache") or 0) > 0
     assert value(metrics, "tts_cache_entries", tier="memory") == 2
+    entries["memory",] = 3.0
+    assert value(metrics, "tts_cache_entries", tier="memory") == 3
 
 
 def test_two_sets_of_metrics_do_not_mix() -> None:
@@ -98,6 +98,14 @@ def test_a_fallback_is_warned_of_when_wanted(caplog: pytest.LogCaptureFixture) -
     caplog.clear()
     Watch({}, logs_performance=False, alerts_on_fallback=False)(Spoken(degraded, "success", 0.2))
     assert logged(caplog) == []
+
+
+def test_the_same_reason_is_told_once_until_all_is_well_again(caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch({}, logs_performance=False)
+    degraded = SpeechReport("r1", "b", is_degraded=True, why_degraded="a failed")
+    for report in (degraded, degraded, REPORT, degraded):
+        watch(Spoken(report, "success", 0.2))
+    assert logged(caplog) == ["speech.fell_back"] * 2
 
 
 def test_each_request_is_logged_with_its_times_and_without_its_text(caplog: pytest.LogCaptureFixture) -> None:

@@ -212,8 +212,15 @@ async def test_how_a_request_ended_is_told_once() -> None:
     leaving = speaker(ScriptedEngine("a", seconds_per_word=1.0), events=events, read_ahead_seconds=0.1)
     speech = await leaving.open(SpeechRequest(TEXT, language="fr"))
     await speech.aclose()
+    with pytest.raises(NothingToSay):
+        await speak(speaker(events=events), "😀")
     ended = [(event.status, event.code) for event in events if isinstance(event, Spoken)]
-    assert ended == [("success", ""), ("failed", "no_engine_could_speak"), ("cancelled", "")]
+    assert ended == [
+        ("success", ""),
+        ("failed", "no_engine_could_speak"),
+        ("cancelled", ""),
+        ("failed", "nothing_to_say"),
+    ]
 
 
 @virtual

@@ -126,7 +126,8 @@ def _from_uint8(data: memoryview) -> NDArray[np.float32]:
 
 
 def _from_int16(data: memoryview) -> NDArray[np.float32]:
-    return np.maximum(np.frombuffer(data, "<i2").astype(np.float32) / np.float32(2**15 - 1), np.float32(-1))
+    samples: NDArray[np.float32] = np.frombuffer(data, "<i2").astype(np.float32) / np.float32(2**15 - 1)
+    return samples.clip(-1, 1)
 
 
 def _from_int24(data: memoryview) -> NDArray[np.float32]:

@@ -120,11 +120,9 @@ class VoiceShelf:
 
     def missing(self, name: str) -> ModelMissing:
         """Return the error for a voice that is not on disk."""
-        folder = self._folders[0] if self._folders else "a voice folder"
-        why = f"{name}{SUFFIX} is in none of: {', '.join(str(folder) for folder in self._folders) or 'no folder'}"
-        return ModelMissing(
-            f"voice {name} is not on this machine", why, f"Put {name}{SUFFIX} and {name}{SUFFIX}.json into {folder}."
-        )
+        folders = " or ".join(str(folder) for folder in self._folders) or "a folder of `voice_folders`"
+        hint = f"Put {name}{SUFFIX} and {name}{SUFFIX}.json into {folders}."
+        return ModelMissing(f"voice {name} is not on this machine", hint=hint)
 
     def _models(self) -> list[Path]:
         folders = [sorted(folder.glob(f"*{SUFFIX}")) for folder in self._folders if folder.is_dir()]

@@ -44,7 +44,7 @@ class Job(Protocol):
         """Return where in the audio the next step is needed, None while none is ready."""
 
     def take(self) -> Work:
-        """Begin the most urgent step; the work, run by a worker, returns what is to be called under the lock."""
+        """Begin the step that `next_due_seconds` told of; its work gives what to call under the lock."""
 
 
 class Priority(IntEnum):

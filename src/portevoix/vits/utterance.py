@@ -108,7 +108,7 @@ class Utterance:
         return max(0, min(due)) * self._frame_seconds if due else None
 
     def take(self) -> Work:
-        """Begin the most urgent step and return its work; the work returns what is to be called under the lock."""
+        """Begin the step that `next_due_seconds` told of; its work returns what is to be called under the lock."""
         _, begin = min(self._ready(), key=lambda step: step[0])
         return begin()
 
