@@ -22,7 +22,7 @@ import numpy as np
 
 from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery, EngineState, Phase
-from portevoix.errors import EngineDied, EngineFailed
+from portevoix.errors import CannotSay, EngineDied, EngineFailed, InvalidParameter
 from portevoix.speech import Utterance, Voice, WordMark
 
 if TYPE_CHECKING:
@@ -40,12 +40,13 @@ class Fault:
     """Say what goes wrong in one utterance, and when.
 
     Attributes:
-        kind: `fail` raises EngineFailed, `die` EngineDied, `crash` raises TypeError, `hang` never goes on, `mute` goes on with silence,
+        kind: `fail` raises EngineFailed, `die` EngineDied, `crash` raises TypeError,
+            `refuse` InvalidParameter, `cannot` CannotSay, `hang` never goes on, `mute` goes on with silence,
             `end` stops as if all had been said.
         after_words: how many words are spoken before.
     """
 
-    kind: Literal["fail", "die", "crash", "hang", "mute", "end"]
+    kind: Literal["fail", "die", "crash", "refuse", "cannot", "hang", "mute", "end"]
     after_words: int = 0
 
 
@@ -55,6 +56,14 @@ def fails(after_words: int = 0) -> Fault:
 
 def dies(after_words: int = 0) -> Fault:
     return Fault("die", after_words)
+
+
+def refuses(after_words: int = 0) -> Fault:
+    return Fault("refuse", after_words)
+
+
+def cannot_say() -> Fault:
+    return Fault("cannot")
 
 
 def crashes(after_words: int = 0) -> Fault:
@@ -212,6 +221,10 @@ async def _go_wrong(fault: Fault, name: str) -> None:
             raise EngineFailed(f"{name} broke", "the script says so")
         case "die":
             raise EngineDied(f"{name} died", "the script says so")
+        case "refuse":
+            raise InvalidParameter(f"{name} refuses", "the script says so")
+        case "cannot":
+            raise CannotSay(f"{name} has no sounds for this")
         case "crash":
             raise TypeError("the script has a mistake in it")
         case "hang":

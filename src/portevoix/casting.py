@@ -56,7 +56,8 @@ def default_voice(levels: Sequence[Level], language: str) -> Voice:
         LanguageNotSupported: none does.
     """
     for level in levels:
-        if (voice := level.voice_for(language)) is not None and voice.language:
+        voice = level.voice_for(language)
+        if voice is not None and (voice.language or len(levels) == 1):
             return voice
     families = sorted({voice.family for level in levels for voice in level.engine.voices() if voice.family})
     raise LanguageNotSupported(f"language {language[:40]!r} is not spoken here", f"there are {_some(families)}",

@@ -12,10 +12,19 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from portevoix.audio import AudioChunk
+from portevoix.cache.recording import Recording
 from portevoix.casting import Candidate, cast
 from portevoix.clock import Clock, system_clock
 from portevoix.dsp.loudness import is_audible
-from portevoix.errors import ChainExhausted, EngineDied, EngineError, EngineLoading, EngineSilent, EngineTimeout, StreamInterrupted
+from portevoix.errors import (
+    ChainExhausted,
+    EngineDied,
+    EngineError,
+    EngineLoading,
+    EngineSilent,
+    EngineTimeout,
+    StreamInterrupted,
+)
 from portevoix.events import Attempted, Hook, ignore
 from portevoix.level import Level
 from portevoix.resume import unsaid_from
@@ -137,10 +146,11 @@ class Chain:
     async def _passage(self, passage: _Passage, waiting: list[Candidate], run: Run) -> AsyncGenerator[AudioChunk, None]:
         """Let one level speak from where the passage begins, to the end or until it breaks."""
         began = self._clock()
-        if (replayed := self._recall(passage.utterance, waiting, run)) is not None:
-            run.note(replayed[0], "spoke", is_cached=True, first_audio_seconds=self._clock() - began,
-                     audio_seconds=sum(chunk.seconds for chunk in replayed[1]))  # fmt: skip
-            for chunk in replayed[1]:
+        if (recording := await self._recall(passage.utterance, waiting, run)) is not None:
+            candidate = waiting[0]
+            run.note(candidate, "spoke", is_cached=True, first_audio_seconds=self._clock() - began,
+                     audio_seconds=recording.seconds)  # fmt: skip
+            for chunk in candidate.level.replay(recording, candidate.voice):
                 yield passage.heard(chunk)
             return
         winner = await self._first_to_speak(passage.utterance, waiting, run)
@@ -166,15 +176,11 @@ class Chain:
             first_audio_seconds=winner.first_audio_seconds, audio_seconds=passage.seconds,
         )  # fmt: skip
 
-    def _recall(
-        self, utterance: Utterance, waiting: list[Candidate], run: Run
-    ) -> tuple[Candidate, list[AudioChunk]] | None:
-        """Return the sentence from memory, when the first level that could speak has it; skips those that cannot."""
+    async def _recall(self, utterance: Utterance, waiting: list[Candidate], run: Run) -> Recording | None:
+        """Return the sentence as the first of `waiting` has spoken it before; take those away who can neither."""
         while waiting:
-            candidate = waiting[0]
-            asked = replace(utterance, voice=candidate.voice)
-            if run.reads_cache and (recording := candidate.level.recall(asked)) is not None:
-                return candidate, candidate.level.replay(recording, asked)
+            if run.reads_cache and (recording := await waiting[0].level.recall(_asked(utterance, waiting[0]))):
+                return recording
             if not self._skip(waiting, run):
                 return None
         return None
@@ -197,12 +203,14 @@ class Chain:
         """
         racing: list[_Entrant] = []
         winner = None
+        looked_up = waiting[:1]
         try:
             while winner is None:
                 while waiting and self._skip(waiting, run):
                     pass
                 if waiting and (not racing or racing[-1].is_late):
-                    racing.append(self._enter(waiting.pop(0), utterance, run))
+                    knows = run.reads_cache and waiting[:1] != looked_up
+                    racing.append(self._enter(waiting.pop(0), utterance, may_know_it=knows))
                 if not racing:
                     raise ChainExhausted(tuple(run.reasons))
                 await self._wait(racing, may_give_up=bool(waiting))
@@ -211,12 +219,11 @@ class Chain:
             self._dismiss([entrant for entrant in racing if entrant is not winner], run)
         return winner
 
-    def _enter(self, candidate: Candidate, utterance: Utterance, run: Run) -> _Entrant:
-        asked = replace(utterance, voice=candidate.voice, speaker=_speaker(utterance, candidate))
-        chunks = candidate.level.stream(asked, reads_cache=run.reads_cache)
-        name = f"first audio of {candidate.level.name}"
+    def _enter(self, candidate: Candidate, utterance: Utterance, *, may_know_it: bool) -> _Entrant:
+        asked = _asked(utterance, candidate)
+        chunks = _from_memory_or_mouth(candidate, asked) if may_know_it else candidate.level.stream(asked)
         began = self._clock()
-        lead = asyncio.create_task(_until_audible(chunks, candidate), name=name)
+        lead = asyncio.create_task(_until_audible(chunks, candidate), name=f"first audio of {candidate.level.name}")
         return _Entrant(candidate, chunks, lead, began, began + candidate.level.budget_seconds(asked))
 
     async def _wait(self, racing: list[_Entrant], *, may_give_up: bool) -> None:
@@ -329,6 +336,17 @@ async def _until_audible(chunks: AsyncGenerator[AudioChunk, None], candidate: Ca
     raise EngineSilent(f"{candidate.level.name} ended without an audible frame")
 
 
-def _speaker(utterance: Utterance, candidate: Candidate) -> str | int | None:
-    """Return the speaker that was asked for, where the voice is the one it belongs to."""
-    return utterance.speaker if candidate.voice.name == utterance.voice.name else None
+async def _from_memory_or_mouth(candidate: Candidate, asked: Utterance) -> AsyncGenerator[AudioChunk, None]:
+    if (recording := await candidate.level.recall(asked)) is not None:
+        for chunk in candidate.level.replay(recording, candidate.voice):
+            yield chunk
+        return
+    async with aclosing(candidate.level.stream(asked)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+def _asked(utterance: Utterance, candidate: Candidate) -> Utterance:
+    """Return what the candidate is asked for: its own voice, and the speaker only where the voice has it."""
+    speaker = utterance.speaker if candidate.voice.name == utterance.voice.name else None
+    return replace(utterance, voice=candidate.voice, speaker=speaker)

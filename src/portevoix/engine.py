@@ -41,6 +41,7 @@ class EngineState:
         hint: what to do about it.
         code: stable code of the error behind `why`.
         device: what it runs on, as `cpu` or `cuda:0`.
+        makes_sentences_whole: its first sound comes only when the whole sentence is made.
     """
 
     phase: Phase
@@ -48,6 +49,7 @@ class EngineState:
     hint: str = ""
     code: str = ""
     device: str = ""
+    makes_sentences_whole: bool = False
 
 
 class Delivery(Enum):

@@ -7,7 +7,8 @@ PortevoixError
 │   ├── VoiceNotFound · LanguageNotSupported · EngineNotFound · UnknownFormat · AudioNotReadable
 │   └── NotAllowed
 ├── EngineError         one engine's doing: the chain tries the next
-│   ├── EngineUnavailable (EngineLoading) · EngineFailed (EngineDied) · EngineTimeout · EngineSilent · CircuitOpen
+│   ├── EngineUnavailable (EngineLoading) · EngineFailed (EngineDied) · EngineTimeout · EngineSilent
+│   ├── CannotSay · CircuitOpen
 │   └── ModelError      a model's doing: the engine is not ready, the chain tries the next
 │       └── ModelMissing · ModelBroken · ModelUnsupported
 ├── EmptyAudio          nothing was spoken, so there is nothing to encode
@@ -168,6 +169,12 @@ class EngineSilent(EngineError):
     """Tell that an engine ended without an audible frame."""
 
     code = "engine_silent"
+
+
+class CannotSay(EngineError):
+    """Tell that an engine is sound but has no sounds for this text; it does not count as a failure."""
+
+    code = "engine_cannot_say"
 
 
 class CircuitOpen(EngineError):

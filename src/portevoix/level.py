@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from portevoix.audio import AudioChunk
@@ -18,6 +19,7 @@ from portevoix.clock import Clock, system_clock
 from portevoix.dsp.loudness import is_audible
 from portevoix.engine import Delivery, Engine, EngineState, Phase
 from portevoix.errors import (
+    CannotSay,
     CircuitOpen,
     EngineError,
     EngineFailed,
@@ -26,6 +28,7 @@ from portevoix.errors import (
     EngineTimeout,
     EngineUnavailable,
     ModelMissing,
+    PortevoixError,
 )
 from portevoix.events import BreakerMoved, Hook, LookedUp, ignore
 from portevoix.holding import deliver
@@ -37,6 +40,7 @@ from portevoix.text.speakable import word_spans
 logger = logging.getLogger(__name__)
 
 PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+KNOWN_KEYS = 1024
 REPLAY_SECONDS = 1.0
 """Length of a chunk from memory: few steps for the pipeline, little work at once for an encoder."""
 
@@ -65,17 +69,18 @@ class LevelSettings:
     patience_seconds: float = 0.0
 
     LONG_TEXT_CHARACTERS = 100
+    LEAST_BUDGET_SECONDS = 0.5
     HARD_LIMIT_SECONDS = 10.0
 
-    def budget_seconds(self, utterance: Utterance, delivery: Delivery) -> float:
+    def budget_seconds(self, utterance: Utterance, *, makes_it_whole: bool) -> float:
         """Return how late the first audio may be before the next level is asked as well.
 
-        A target is meant for a short sentence; an engine that makes a sentence whole takes longer for a longer one.
+        At least half a second: a short wait is heard less than another voice, and a busy machine is not made busier by
+        two engines at one sentence. A target is meant for a short sentence; an engine that makes a sentence whole
+        before its first sound takes longer for a longer one.
         """
-        budget = self.target_latency_ms * self.budget_factor / 1000
-        if delivery is Delivery.SENTENCES:
-            budget *= max(1.0, len(utterance.text) / self.LONG_TEXT_CHARACTERS)
-        return budget
+        budget = max(self.target_latency_ms * self.budget_factor / 1000, self.LEAST_BUDGET_SECONDS)
+        return budget * max(1.0, len(utterance.text) / self.LONG_TEXT_CHARACTERS) if makes_it_whole else budget
 
     def limit_seconds(self, budget_seconds: float) -> float:
         """Return when an engine that says nothing has failed, even if nobody else can speak."""
@@ -111,6 +116,7 @@ class Level:
         self._clock = clock
         self._notify = notify
         self._flights = Flights()
+        self._key_of = lru_cache(maxsize=KNOWN_KEYS, typed=True)(self._make_key)
         self._trial: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
         self.last_error: EngineError | None = None
@@ -148,10 +154,14 @@ class Level:
 
     def budget_seconds(self, utterance: Utterance) -> float:
         """Return how late the first audio of `utterance` may be, asked for now."""
-        budget = self.settings.budget_seconds(utterance, self.engine.delivery)
+        budget = self._budget_seconds(utterance)
         if self.engine.state().phase is Phase.READY:
             return budget
         return budget + max(self.settings.patience_seconds, LAST_RESORT_PATIENCE_SECONDS)
+
+    def _budget_seconds(self, utterance: Utterance) -> float:
+        whole = self.engine.delivery is Delivery.SENTENCES or self.engine.state().makes_sentences_whole
+        return self.settings.budget_seconds(utterance, makes_it_whole=whole)
 
     def begin_loading(self) -> None:
         """Start loading in the background, once."""
@@ -170,33 +180,28 @@ class Level:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.load(), LAST_RESORT_PATIENCE_SECONDS)
 
-    def recall(self, utterance: Utterance) -> Recording | None:
-        """Return the sentence when it is in memory, without waiting."""
-        if self._cache is None or self.engine.is_silent:
+    async def recall(self, utterance: Utterance) -> Recording | None:
+        """Return the sentence when this engine has spoken it before, also while it rests or loads."""
+        if self._cache is None or self.engine.is_silent or not utterance.voice.is_installed:
             return None
-        return self._cache.peek(self._key(utterance))
+        key = self._key(utterance)
+        recording = self._cache.peek(key) or await self._cache.get(key)
+        self._notify(LookedUp(self.name, is_hit=recording is not None))
+        return recording
 
-    def replay(self, recording: Recording, utterance: Utterance) -> list[AudioChunk]:
-        """Return a recording's chunks, marked as this level's and as taken from the cache."""
-        self._notify(LookedUp(self.name, is_hit=True))
-        source = Source(self.name, utterance.voice.name, is_cached=True)
+    def replay(self, recording: Recording, voice: Voice) -> list[AudioChunk]:
+        """Return a recording's chunks, marked as this engine's and as taken from the cache."""
+        source = Source(self.name, voice.name, is_cached=True)
         return [replace(chunk, source=source) for chunk in recording.chunks(REPLAY_SECONDS)]
 
-    async def stream(self, utterance: Utterance, *, reads_cache: bool = True) -> AsyncGenerator[AudioChunk, None]:
-        """Speak a sentence, from the cache where it is there.
+    async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+        """Speak a sentence, together with everybody who asks for the same one meanwhile, and remember it.
 
         Raises:
             EngineError: the engine refused, failed, stalled or ended without an audible frame.
         """
         await self._be_ready(utterance.voice)
         key = self._key(utterance)
-        if reads_cache and self._cache is not None and not self.engine.is_silent:
-            recording = await self._cache.get(key)
-            if recording is not None:
-                for chunk in self.replay(recording, utterance):
-                    yield chunk
-                return
-            self._notify(LookedUp(self.name, is_hit=False))
         source = Source(self.name, utterance.voice.name, is_silent=self.engine.is_silent)
         flight = self._flights.join(key, lambda: self._produce(utterance), on_complete=self._keeper(key))
         async with aclosing(flight.listen()) as chunks:
@@ -242,7 +247,7 @@ class Level:
     async def _produce(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Run the engine and keep the breaker's books: the one place that does."""
         began = self._clock()
-        budget = self.settings.budget_seconds(utterance, self.engine.delivery)
+        budget = self._budget_seconds(utterance)
         hearing = _Hearing(self.name, utterance, may_be_silent=self.engine.is_silent)
         try:
             async with aclosing(self._bounded(utterance, budget)) as chunks:
@@ -250,6 +255,8 @@ class Level:
                     hearing.hear(chunk)
                     yield chunk
             hearing.end()
+        except CannotSay:
+            raise
         except EngineError as error:
             self._count_failure(error, utterance.voice)
             raise
@@ -271,7 +278,7 @@ class Level:
             async with aclosing(self.engine.stream(utterance)) as chunks:
                 async for chunk in chunks:
                     yield chunk
-        except (EngineError, *PROGRAMMING_ERRORS):
+        except (PortevoixError, *PROGRAMMING_ERRORS):
             raise
         except Exception as error:
             raise EngineFailed(f"{self.name} failed", f"{type(error).__name__}: {error}") from error
@@ -290,15 +297,21 @@ class Level:
         return keep
 
     def _key(self, utterance: Utterance) -> str:
+        said = utterance
+        return self._key_of(said.text, said.voice, said.language, said.speed, said.speaker, said.seed)
+
+    def _make_key(
+        self, text: str, voice: Voice, language: str, speed: float, speaker: str | int | None, seed: int
+    ) -> str:
         return sentence_key(
             engine=self.name,
-            voice=utterance.voice.name,
-            fingerprint=utterance.voice.fingerprint,
-            language=utterance.language,
-            text=utterance.text,
-            speed=utterance.speed,
-            speaker=utterance.speaker,
-            seed=utterance.seed,
+            voice=voice.name,
+            fingerprint=voice.fingerprint,
+            language=language,
+            text=text,
+            speed=speed,
+            speaker=speaker,
+            seed=seed,
             options=self._options,
         )
 

@@ -68,6 +68,11 @@ async def speak(app: App, text: str) -> tuple[np.ndarray, SpeechReport]:
     return samples, speech.report
 
 
+def is_running(pid: int) -> bool:
+    command = Path(f"/proc/{pid}/cmdline")
+    return command.exists() and command.read_bytes() != b""
+
+
 async def keep_striking(app: App, name: str, dice: random.Random, *, times: int) -> None:
     for _ in range(times):
         await asyncio.sleep(dice.uniform(0.05, 0.3))
@@ -140,4 +145,4 @@ async def test_nothing_is_left_running(tmp_path: Path) -> None:
     pids = [pid for one in app.levels if hasattr(one.engine, "processes") for pid in one.engine.processes()]
     assert pids
     await app.aclose()
-    assert not [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert not [pid for pid in pids if is_running(pid)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ENGINE = '''
+ENGINE = """
 from dataclasses import dataclass, field
 import numpy as np
 from portevoix.audio import AudioChunk
@@ -49,7 +49,7 @@ class Whistle:
 
     async def aclose(self):
         pass
-'''
+"""
 
 
 @pytest.fixture
@@ -65,9 +65,8 @@ def stranger(tmp_path: Path) -> dict[str, str]:
 
 
 def portevoix(environ: dict[str, str], *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "portevoix", *arguments], env=environ, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-m", "portevoix", *arguments]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == code, done.stderr
     return done
 

@@ -12,11 +12,23 @@ from portevoix.cache.cache import SpeechCache
 from portevoix.cache.memory import MemoryTier
 from portevoix.chain import Chain, Run
 from portevoix.engine import Delivery, Phase
-from portevoix.errors import ChainExhausted, StreamInterrupted
+from portevoix.errors import ChainExhausted, InvalidParameter, StreamInterrupted
 from portevoix.level import Level, LevelSettings
 from portevoix.resilience.breaker import CircuitBreaker
 from portevoix.speech import Utterance
-from tests.scripted import Fault, ScriptedEngine, crashes, dies, ends, fails, falls_mute, hangs, hear_words
+from tests.scripted import (
+    Fault,
+    ScriptedEngine,
+    cannot_say,
+    crashes,
+    dies,
+    ends,
+    fails,
+    falls_mute,
+    hangs,
+    hear_words,
+    refuses,
+)
 from tests.virtual_time import virtual
 
 TEXT = "un deux trois quatre cinq six"
@@ -108,10 +120,10 @@ async def test_marks_after_a_change_of_engine_are_those_of_the_sentence() -> Non
 @virtual
 async def test_a_late_level_is_raced_and_the_first_to_speak_wins() -> None:
     slow, quick = ScriptedEngine("slow", first_word_seconds=5.0), ScriptedEngine("quick", first_word_seconds=0.1)
-    slow.target_latency_ms = 200
+    slow.target_latency_ms = 300
     run, began = Run(), now()
     chunks = await speak(chain(slow, quick), run=run)
-    assert now() - began == pytest.approx(0.4 + 0.1, abs=0.01)
+    assert now() - began == pytest.approx(0.6 + 0.1, abs=0.01)
     assert engines_heard(chunks) == ["quick"]
     assert ("slow", "late") in outcomes(run)
     assert slow.listeners == 0
@@ -119,7 +131,7 @@ async def test_a_late_level_is_raced_and_the_first_to_speak_wins() -> None:
 
 @virtual
 async def test_a_late_level_that_speaks_first_all_the_same_is_kept() -> None:
-    slow, slower = ScriptedEngine("slow", first_word_seconds=0.5), ScriptedEngine("slower", first_word_seconds=3.0)
+    slow, slower = ScriptedEngine("slow", first_word_seconds=0.8), ScriptedEngine("slower", first_word_seconds=3.0)
     slow.target_latency_ms = 200
     chunks = await speak(chain(slow, slower))
     assert engines_heard(chunks) == ["slow"]
@@ -396,6 +408,33 @@ async def test_random_faults_lose_no_word_and_no_time(seed: int) -> None:
     began = now()
     chunks = await speak(speaking)
     assert words(chunks) == TEXT.split()
-    budgets = sum(one.settings.budget_seconds(utterance(speaking), Delivery.WORDS) for one in speaking.levels[:3])
+    budgets = sum(one.budget_seconds(utterance(speaking)) for one in speaking.levels[:3])
     assert now() - began <= 3 * budgets + 1.0
     assert not any(engine.listeners for engine in unsafe)
+
+
+@virtual
+async def test_a_text_that_an_engine_cannot_say_is_the_nexts_and_no_failure() -> None:
+    engine = ScriptedEngine("a", fault=cannot_say())
+    speaking = chain(engine, ScriptedEngine("b"))
+    for _ in range(5):
+        assert engines_heard(await speak(speaking)) == ["b"]
+    assert speaking.levels[0].breaker.failures == 0
+
+
+@virtual
+async def test_a_request_that_an_engine_refuses_is_refused() -> None:
+    engine = ScriptedEngine("a", fault=refuses())
+    speaking = chain(engine, ScriptedEngine("b"))
+    with pytest.raises(InvalidParameter):
+        await speak(speaking)
+    assert speaking.levels[0].breaker.failures == 0
+
+
+def test_the_budget_grows_with_the_text_for_engines_that_make_sentences_whole() -> None:
+    settings = LevelSettings(10, 1000.0, 2.0)
+    short, long = (Utterance("x" * count, None, "fr") for count in (50, 300))  # type: ignore[arg-type]
+    assert settings.budget_seconds(short, makes_it_whole=True) == 2
+    assert settings.budget_seconds(long, makes_it_whole=True) == 6
+    assert settings.budget_seconds(long, makes_it_whole=False) == 2
+    assert LevelSettings(10, 5.0, 2.0).budget_seconds(short, makes_it_whole=False) == 0.5

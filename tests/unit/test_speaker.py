@@ -231,7 +231,7 @@ async def test_a_failure_in_mid_speech_is_an_error_after_what_was_heard() -> Non
     chunks = []
     with pytest.raises((StreamInterrupted, ChainExhausted)):
         async for chunk in speech:
-            chunks.append(chunk)  # noqa: PERF401
+            chunks.append(chunk)
     assert words(chunks)[:4] == WORDS[:4]
 
 

@@ -27,7 +27,7 @@ _TAGS = (*_TEXT_TAGS, *(_STANDARD + name for name in ("null", "bool", "int", "fl
 _DRIVE_PATH = re.compile(r'"([A-Za-z]:\\(?!\\)[^"\r\n]*)"')
 
 
-class Unreadable(Exception):  # noqa: N818 - it never leaves the package; it becomes a problem
+class Unreadable(Exception):
     """Tell that a document cannot be read any further.
 
     Attributes:

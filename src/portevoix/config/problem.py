@@ -58,7 +58,7 @@ class Problem:
         return f"{told}. {self.suggestion}" if self.suggestion else told
 
 
-class Mismatch(ValueError):  # noqa: N818 - it never leaves the package; it becomes a problem
+class Mismatch(ValueError):
     """Tell that a value is not what its key holds.
 
     Attributes:

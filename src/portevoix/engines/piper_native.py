@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery, EngineState, Phase, Surroundings
-from portevoix.errors import EngineError, EngineUnavailable, InvalidParameter, ModelError
+from portevoix.errors import CannotSay, EngineError, EngineUnavailable, InvalidParameter, ModelError
 from portevoix.models.piper_voices import VoiceShelf, voice_name
 from portevoix.speech import Utterance, Voice, WordMark, language_family
 from portevoix.system.gpus import find_gpus, pick_gpu
@@ -97,7 +97,8 @@ class PiperNative:
     def state(self) -> EngineState:
         """Return whether a voice is loaded, or could be."""
         if self._loaded:
-            return EngineState(Phase.READY, self._remark(), device=str(self._device))
+            remark = self._remark()
+            return EngineState(Phase.READY, remark, device=str(self._device), makes_sentences_whole=bool(remark))
         if self._loading:
             return EngineState(Phase.LOADING, "a voice is loading")
         error = self._reason()
@@ -129,6 +130,8 @@ class PiperNative:
         """Speak one sentence, from its first frames on."""
         loaded = await self._voice(utterance.voice.name)
         sentences = loaded.phonemizer.sentences(utterance.text)
+        if not sentences:
+            raise CannotSay(f"{loaded.name} has no sounds for this text")
         words = loaded.phonemizer.words(utterance.text, sentences)
         offset_seconds = 0.0
         for index, sentence in enumerate(sentences):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from portevoix.vits.scheduler import Commit, Work
     from portevoix.vits.windows import Window
 
+ENCODINGS_AHEAD = 2
+"""Windows that may be encoded side by side."""
 FLOW_CHUNKS = 2
 """Chunks whose latents are computed together once a sentence runs: fewer segments waste less context."""
 
@@ -81,6 +83,7 @@ class Utterance:
         self._frame_seconds = network.facts.hop_samples / sample_rate
         self._expansion = Expansion.empty(network.facts.channels)
         self._encodings_begun = self._encodings_done = 0
+        self._encodings: dict[int, Encoding] = {}
         self._ids_told = 0
         self._bounds = [0]
         self._flow_begun = self._flow_done = self._flowed_to = 0
@@ -121,19 +124,30 @@ class Utterance:
             if left == 0:
                 break
             previous = self._bounds[-1] - self._bounds[-2] if len(self._bounds) > 1 else 0
-            self._bounds.append(self._bounds[-1] + self._schedule.size(previous, company, workers, left))
+            size = self._schedule.size(previous, company, workers, left)
+            self._bounds.append(self._bounds[-1] + min(size, max(previous, self._possible())))
+
+    def _possible(self) -> int:
+        """Return how many more frames could be made of what is encoded."""
+        context = 0 if self._knows_all else self._facts.flow_reach[1] + self._facts.decoder_reach[1]
+        return max(1, self._frames - context - self._bounds[-1])
 
     def _ready(self) -> list[tuple[int, Callable[[], Work]]]:
         """Return the frame at which each step that could begin now is needed, with the step."""
         steps: list[tuple[int, Callable[[], Work]]] = []
-        flow_right, decoder_right = self._facts.flow_reach[1], self._facts.decoder_reach[1]
-        if self._encodings_begun == self._encodings_done < len(self._windows):
-            steps.append((self._frames - flow_right - decoder_right, self._begin_encoding))
+        if self._encodings_begun < min(self._encodings_done + ENCODINGS_AHEAD, len(self._windows)):
+            steps.append((self._encoding_due(), self._begin_encoding))
         if self._can_flow():
             steps.append((self._bounds[self._flow_begun], self._begin_flow))
         if self._chunks_begun < self._flow_done:
             steps.append((self._bounds[self._chunks_begun], self._begin_chunk))
         return steps
+
+    def _encoding_due(self) -> int:
+        """Return the frame at which the next window is needed; an id that is not encoded lasts a frame or more."""
+        window = self._windows[self._encodings_begun]
+        frames = self._frames if self._encodings_begun == self._encodings_done else window.first
+        return frames - self._facts.flow_reach[1] - self._facts.decoder_reach[1]
 
     def _can_flow(self) -> bool:
         if self._flow_begun >= len(self._bounds) - 1:
@@ -153,20 +167,23 @@ class Utterance:
         return min(end, self._frames) if self._knows_all else end
 
     def _begin_encoding(self) -> Work:
-        window = self._windows[self._encodings_begun]
+        number = self._encodings_begun
+        window = self._windows[number]
         self._encodings_begun += 1
         ids = self._ids[window.context_first : window.context_last]
         start, stop = window.first - window.context_first, window.last - window.context_first
 
         def work() -> Commit:
             encoding = self._network.encode(ids, window.context_first, self._manner).part(start, stop)
-            return lambda: self._encoded(encoding)
+            return lambda: self._encoded(number, encoding)
 
         return work
 
-    def _encoded(self, encoding: Encoding) -> list[Piece]:
-        self._expansion = self._expansion.grown(encoding)
-        self._encodings_done += 1
+    def _encoded(self, number: int, encoding: Encoding) -> list[Piece]:
+        self._encodings[number] = encoding
+        while self._encodings_done in self._encodings:
+            self._expansion = self._expansion.grown(self._encodings.pop(self._encodings_done))
+            self._encodings_done += 1
         del self._bounds[self._flow_begun + 1 :]
         return []
 

@@ -42,7 +42,7 @@ class Windows:
     beginning: int = 64
     outlook: int = 96
     slack: int = 32
-    longest: int = 1536
+    longest: int = 768
     overlap: int = 128
 
     def over(self, ids: Sequence[int], breaks: Collection[int] = ()) -> tuple[Window, ...]:

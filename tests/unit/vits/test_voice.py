@@ -106,7 +106,7 @@ async def test_tells_each_duration_of_a_long_sentence_once_and_in_order(french):
     assert len(heard.pieces[0].id_samples) >= 64
 
 
-@pytest.mark.parametrize("count", [1535, 1537, 20_000])
+@pytest.mark.parametrize("count", [768, 770, 20_000])
 async def test_speaks_enormous_sentences(french, count):
     heard = await spoken(french, sentence(count))
     assert len(heard.durations) == count
