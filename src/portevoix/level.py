@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 KNOWN_KEYS = 1024
+KNOWN_LANGUAGES = 256
 REPLAY_SECONDS = 1.0
 """Length of a chunk from memory: few steps for the pipeline, little work at once for an encoder."""
 
@@ -116,6 +117,7 @@ class Level:
         self._clock = clock
         self._notify = notify
         self._flights = Flights()
+        self._chosen: dict[str, tuple[tuple[Voice, ...], Voice | None]] = {}
         self._key_of = lru_cache(maxsize=KNOWN_KEYS, typed=True)(self._make_key)
         self._trial: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
@@ -127,15 +129,22 @@ class Level:
 
     def voice_for(self, language: str) -> Voice | None:
         """Return the voice of this level for a language: the configured one, else the engine's first that is there."""
-        family = language_family(language)
         voices = self.engine.voices()
+        known = self._chosen.get(language)
+        if known is None or known[0] is not voices:
+            if len(self._chosen) >= KNOWN_LANGUAGES:
+                self._chosen.clear()
+            known = self._chosen[language] = (voices, self._choose(voices, language))
+        return known[1]
+
+    def _choose(self, voices: tuple[Voice, ...], language: str) -> Voice | None:
+        family = language_family(language)
         wanted = self.settings.voices.get(language) or self.settings.voices.get(family)
         if wanted:
             return next((voice for voice in voices if voice.name == wanted), None)
         fitting = [voice for voice in voices if voice.family == family or not voice.language]
         exact = [voice for voice in fitting if voice.language.lower() == language.replace("_", "-").lower()]
-        ranked = sorted(exact or fitting, key=lambda voice: not voice.is_installed)
-        return ranked[0] if ranked else None
+        return min(exact or fitting, key=lambda voice: not voice.is_installed, default=None)
 
     def refusal(self, voice: Voice) -> EngineError | None:
         """Return why the engine is not even asked, or None when it can be."""
@@ -297,21 +306,18 @@ class Level:
         return keep
 
     def _key(self, utterance: Utterance) -> str:
-        said = utterance
-        return self._key_of(said.text, said.voice, said.language, said.speed, said.speaker, said.seed)
+        return self._key_of(replace(utterance, slack_seconds=0.0, request_id=""))
 
-    def _make_key(
-        self, text: str, voice: Voice, language: str, speed: float, speaker: str | int | None, seed: int
-    ) -> str:
+    def _make_key(self, said: Utterance) -> str:
         return sentence_key(
             engine=self.name,
-            voice=voice.name,
-            fingerprint=voice.fingerprint,
-            language=language,
-            text=text,
-            speed=speed,
-            speaker=speaker,
-            seed=seed,
+            voice=said.voice.name,
+            fingerprint=said.voice.fingerprint,
+            language=said.language,
+            text=said.text,
+            speed=said.speed,
+            speaker=said.speaker,
+            seed=said.seed,
             options=self._options,
         )
 

@@ -323,7 +323,7 @@ def _with_words(chunk: AudioChunk, sentence: str, characters: int, seconds: floa
     """Return a chunk whose marks have their words and count from the beginning of the speech."""
     if not chunk.marks:
         return chunk
-    words = [replace(mark.moved(characters, seconds), text=sentence[mark.start : mark.end]) for mark in chunk.marks]
+    words = [mark.moved(characters, seconds, sentence[mark.start : mark.end]) for mark in chunk.marks]
     return replace(chunk, marks=tuple(words))
 
 

@@ -120,12 +120,15 @@ class WordMark:
     end_seconds: float
     text: str = ""
 
-    def moved(self, characters: int, seconds: float) -> WordMark:
-        """Return the same mark counted from an earlier character and an earlier moment."""
-        return replace(
-            self, start=self.start + characters, end=self.end + characters,
-            start_seconds=self.start_seconds + seconds, end_seconds=self.end_seconds + seconds,
-        )  # fmt: skip
+    def moved(self, characters: int, seconds: float, text: str = "") -> WordMark:
+        """Return the same mark counted from an earlier character and an earlier moment, with its word where given."""
+        return WordMark(
+            self.start + characters,
+            self.end + characters,
+            self.start_seconds + seconds,
+            self.end_seconds + seconds,
+            text or self.text,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,10 +156,9 @@ def _listed(content: Mapping[str, Any], source: Model) -> Iterator[Model]:
     """Yield the voices of a `voices.json` of rhasspy/piper-voices; those whose names could lead astray are left out."""
     for name, entry in content.items():
         paths = sorted((path for path in entry["files"] if path.endswith((".onnx", ".onnx.json"))), reverse=True)
-        if not is_safe_name(name) or [path.rpartition("/")[2] for path in paths] != [f"{name}.onnx.json", f"{name}.onnx"]:
-            continue
         files = tuple(_listed_file(path, entry["files"][path]) for path in paths)
-        if all(is_safe_name(part) for path in paths for part in path.split("/")):
+        is_pair = [file.name for file in files] == [f"{name}.onnx.json", f"{name}.onnx"]
+        if is_pair and all(is_safe_name(part) for path in paths for part in path.split("/")):
             yield Model(name, PIPER, source.repository, source.revision, files, (_language(name),), _quality(name),
                         int(entry.get("num_speakers", 1)))  # fmt: skip
 

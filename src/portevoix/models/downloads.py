@@ -14,7 +14,7 @@ from portevoix.models.catalogue import Model
 from portevoix.models.download import Limits, download
 from portevoix.models.faults import DownloadCancelled, NotCached
 from portevoix.models.hub import Hub
-from portevoix.models.progress import Meter, Progress, Tell
+from portevoix.models.progress import Meter, Phase, Progress, Tell
 from portevoix.models.store import Store
 
 logger = logging.getLogger(__name__)
@@ -99,6 +99,9 @@ class Downloads:
 
     async def _run(self, model: Model, store: Store) -> None:
         meter = Meter(model.name, model.size_bytes, self._clock)
+        if store.has(model):
+            self._tell(meter.step("done", {}))
+            return
         try:
             self._require_network(model)
             order = store.order(
@@ -119,7 +122,7 @@ class Downloads:
         return tell
 
     def _failed(self, meter: Meter, error: PortevoixError) -> PortevoixError:
-        phase = "cancelled" if isinstance(error, DownloadCancelled) else "failed"
+        phase: Phase = "cancelled" if isinstance(error, DownloadCancelled) else "failed"
         why = ". ".join(part for part in (str(error), error.hint) if part)
         self._tell(replace(meter.progress, phase=phase, bytes_per_second=0.0, code=error.code, why=why))
         return error

@@ -1,55 +1,48 @@
 """Fetch files in a process of its own: `python -m portevoix.models.fetch`.
 
 The order comes as one line of JSON on standard input, the steps leave as lines of JSON on standard output. The process
-ends when standard input does, and may be killed at any time: what has arrived lies in `*.incomplete` and is continued by
-the next one. Nothing lies in its place before it is whole and checked.
+ends when standard input does, and may be killed at any time: what has arrived lies in `*.incomplete` and is continued
+by the next one. Nothing lies in its place before it is whole and checked.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
-import re
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 
 from portevoix.errors import DiskFull, NotWritable, PortevoixError
-from portevoix.models.faults import (
-    DownloadCorrupt,
-    DownloadStalled,
-    FetchError,
-    HubBadAnswer,
-    HubBusy,
-    HubNotFound,
-    HubTokenInvalid,
-    HubUnreachable,
-    ModelGated,
+from portevoix.models.answers import (
+    Interrupted,
+    Statement,
+    range_begin,
+    range_total,
+    require_file,
+    statement_of,
+    translated,
 )
+from portevoix.models.checksums import checksum
+from portevoix.models.faults import DownloadCorrupt, FetchError, HubBadAnswer
 from portevoix.models.order import Order, OrderedFile
 
 PAUSES_SECONDS = (0.0, 0.5, 1.0)
 """Before each new attempt in a row that brought nothing; after these the fetch has failed."""
-
-LONGEST_PAUSE_SECONDS = 3.0
-"""Longest wish of a hub (`Retry-After`) that is granted."""
 
 WORTHWHILE_BYTES = 65_536
 """An attempt that brought this much was none in vain."""
 
 CONNECT_SECONDS = 5.0
 TELL_SECONDS = 0.1
-CHECK_BYTES = 1 << 22
 LOCK_SECONDS = 0.5
 
 Tell = Callable[..., None]
@@ -67,31 +60,7 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-class _Interrupted(Exception):
-    """Ask for another attempt; `error` is what it came to if that is not granted."""
-
-    def __init__(self, error: FetchError, pause_seconds: float = 0.0) -> None:
-        super().__init__(error)
-        self.error = error
-        self.pause_seconds = pause_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """What the hub says of a file.
-
-    Attributes:
-        size_bytes: 0 when it says nothing.
-        sha256: in hex, or "".
-        blob: git's checksum of it in hex, or "".
-    """
-
-    size_bytes: int = 0
-    sha256: str = ""
-    blob: str = ""
-
-
-def fetch(order: Order, tell: Tell, sleep: Callable[[float], None] = time.sleep) -> None:
+def fetch(order: Order, tell: Tell) -> None:
     """Fetch what is missing of an order, then put it in its place.
 
     Raises:
@@ -100,7 +69,7 @@ def fetch(order: Order, tell: Tell, sleep: Callable[[float], None] = time.sleep)
     folder = order.files[0].place.parent
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f".{order.name}.lock", tell, sleep):
+        with _locked(folder / f".{order.name}.lock", tell):
             missing = [file for file in order.files if not _is_in_place(file)]
             require_room(folder, sum(map(_missing_bytes, missing)), order.spare_bytes)
             timeout = httpx.Timeout(order.patience_seconds, connect=min(CONNECT_SECONDS, order.patience_seconds))
@@ -108,7 +77,7 @@ def fetch(order: Order, tell: Tell, sleep: Callable[[float], None] = time.sleep)
                 arrived = sum(_size_of(file.place) for file in order.files if file not in missing)
                 for number, file in enumerate(missing, 1):
                     after = sum(one.size_bytes for one in missing[number:])
-                    arrived += _Transfer(file, order, client, tell, sleep, (arrived, after)).run()
+                    arrived += _Transfer(file, order, client, tell, (arrived, after)).run()
             for file in missing:
                 file.incomplete.replace(file.place)
 
@@ -132,17 +101,14 @@ def require_room(folder: Path, needed_bytes: int, spare_bytes: int) -> None:
 class _Transfer:
     """Bring one file to its place before last: whole, checked, and still called incomplete."""
 
-    def __init__(
-        self, file: OrderedFile, order: Order, client: httpx.Client, tell: Tell, sleep: Callable[[float], None],
-        others_bytes: tuple[int, int],
-    ) -> None:  # fmt: skip
+    def __init__(self, file: OrderedFile, order: Order, client: httpx.Client, tell: Tell, around: tuple[int, int]) -> None:
+        """Bring `file` of `order`; `around` is the size of the files before and after it."""
         self._file = file
         self._order = order
         self._client = client
         self._tell = tell
-        self._sleep = sleep
-        self._before, self._after = others_bytes
-        self._stated = _Statement()
+        self._before, self._after = around
+        self._stated = Statement()
         self._next_telling = 0.0
         self._is_second_copy = False
 
@@ -154,12 +120,12 @@ class _Transfer:
             try:
                 self._receive()
                 return self._check()
-            except _Interrupted as interrupted:
+            except Interrupted as interrupted:
                 brought = _size_of(self._file.incomplete) - before
                 in_vain = 1 if brought >= WORTHWHILE_BYTES else in_vain + 1
                 if in_vain > len(PAUSES_SECONDS):
                     raise interrupted.error from interrupted
-                self._sleep(max(PAUSES_SECONDS[in_vain - 1], interrupted.pause_seconds))
+                time.sleep(max(PAUSES_SECONDS[in_vain - 1], interrupted.pause_seconds))
 
     def _receive(self) -> None:
         have = _size_of(self._file.incomplete)
@@ -172,17 +138,17 @@ class _Transfer:
             with self._client.stream("GET", self._file.url, headers=headers) as answer:
                 self._take(answer, have)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _translated(error, self._file.url) from error
+            raise translated(error, self._file.url) from error
 
     def _take(self, answer: httpx.Response, have: int) -> None:
-        self._stated = _statement(answer)
+        self._stated = statement_of(answer)
         if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            if have != (_range_total(answer) or -1):
+            if have != (range_total(answer) or -1):
                 self._begin_anew()
             return
-        _require_file(answer, self._file, has_token=bool(self._order.token))
+        require_file(answer, self._file, has_token=bool(self._order.token))
         begin = have if answer.status_code == httpx.codes.PARTIAL_CONTENT else 0
-        if begin and _range_begin(answer) != begin:
+        if begin and range_begin(answer) != begin:
             self._begin_anew()
         total = begin + int(answer.headers.get("content-length", 0))
         self._require_size(total)
@@ -220,7 +186,7 @@ class _Transfer:
             raise DownloadCorrupt(f"{self._file.place.name} is not what was published",
                                   f"its {algorithm} is {found}, not {wanted}", CORRUPT_HINT)  # fmt: skip
         self._is_second_copy = True
-        raise _Interrupted(FetchError(f"{self._file.place.name} arrived damaged"))
+        raise Interrupted(FetchError(f"{self._file.place.name} arrived damaged"))
 
     def _expected(self) -> tuple[str, str]:
         """Return the best checksum that is known, and how it is made; the catalogue's own comes first."""
@@ -230,7 +196,7 @@ class _Transfer:
 
     def _begin_anew(self) -> None:
         self._file.incomplete.unlink(missing_ok=True)
-        raise _Interrupted(HubBadAnswer("the hub cannot continue a download", "it sends another part than was asked"))
+        raise Interrupted(HubBadAnswer("the hub cannot continue a download", "it sends another part than was asked"))
 
     def _tell_checking(self, done: int) -> None:
         self._tell("checking", checked=done)
@@ -243,105 +209,6 @@ class _Transfer:
 
 
 CORRUPT_HINT = "Try again later, or name another mirror with HF_ENDPOINT."
-
-
-def checksum(path: Path, algorithm: str, tell: Callable[[int], None] = lambda _: None) -> str:
-    """Return a file's checksum in hex.
-
-    Args:
-        path: the file.
-        algorithm: a name that `hashlib` knows, or `blob` for git's checksum of a file.
-        tell: told now and then how many bytes have been read.
-    """
-    digest = hashlib.new("sha1" if algorithm == "blob" else algorithm, usedforsecurity=False)
-    if algorithm == "blob":
-        digest.update(b"blob %d\0" % _size_of(path))
-    done = 0
-    with path.open("rb") as file:
-        while piece := file.read(CHECK_BYTES):
-            digest.update(piece)
-            done += len(piece)
-            tell(done)
-    return digest.hexdigest()
-
-
-def _statement(answer: httpx.Response) -> _Statement:
-    """Return what the hub says: `X-Linked-*` stand on its own answer, before it sends us to where the bytes lie."""
-    first, *_ = chain = [*answer.history, answer]
-    size = next((one.headers["x-linked-size"] for one in chain if "x-linked-size" in one.headers), "")
-    linked = next((one.headers["x-linked-etag"] for one in chain if "x-linked-etag" in one.headers), "")
-    tag = (linked or first.headers.get("etag", "")).removeprefix("W/").strip('"').lower()
-    return _Statement(
-        int(size) if size.isdigit() else 0,
-        tag if re.fullmatch(r"[0-9a-f]{64}", tag) else "",
-        tag if re.fullmatch(r"[0-9a-f]{40}", tag) and "x-repo-commit" in first.headers else "",
-    )
-
-
-def _require_file(answer: httpx.Response, file: OrderedFile, *, has_token: bool) -> None:
-    """Make sure that an answer brings the file.
-
-    Raises:
-        FetchError: it does not, and will not.
-        _Interrupted: it may the next time.
-    """
-    if answer.status_code in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            raise HubBadAnswer(f"{answer.url.host} answered with a web page in place of {file.place.name}",
-                               "a network's login page does this", "Open a browser and log in to the network.")  # fmt: skip
-        return
-    refusal = _refusal(answer, file.url, has_token=has_token)
-    if isinstance(refusal, HubBusy):
-        raise _Interrupted(refusal, _wished_pause(answer))
-    raise refusal
-
-
-def _refusal(answer: httpx.Response, url: str, *, has_token: bool) -> FetchError:
-    told = next((one.headers["x-error-code"] for one in (answer, *answer.history) if "x-error-code" in one.headers), "")
-    host, status = httpx.URL(url).host, answer.status_code
-    if told == "GatedRepo" or (not told and status == httpx.codes.FORBIDDEN):
-        return ModelGated(f"{host} gives this model only to those who accepted its terms", f"HTTP {status}",
-                          "Accept them on its page, and set HF_TOKEN to a token of that account.")  # fmt: skip
-    if told in NOT_FOUND or (not told and status == httpx.codes.NOT_FOUND):
-        what = NOT_FOUND.get(told, "file")
-        return HubNotFound(f"{host} does not have this {what}", f"{url}, HTTP {status}",
-                           "It may have moved, or be private: then set HF_TOKEN.")  # fmt: skip
-    if status == httpx.codes.UNAUTHORIZED:
-        why = "the token in HF_TOKEN has expired or is wrong" if has_token else "it wants a token"
-        return HubTokenInvalid(f"{host} does not let us in", why, "Set HF_TOKEN to a valid token, or unset it.")
-    if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return HubBusy(f"{host} is busy", f"HTTP {status}", "Try again later.")
-    return HubBadAnswer(f"{host} gave an answer that makes no sense", f"HTTP {status}", ENDPOINT_HINT)
-
-
-NOT_FOUND = {"RepoNotFound": "repository", "RevisionNotFound": "revision", "EntryNotFound": "file"}
-ENDPOINT_HINT = "Check HF_ENDPOINT and the proxy settings."
-
-
-def _translated(error: Exception, url: str) -> Exception:
-    host, why = httpx.URL(url).host if not isinstance(error, httpx.InvalidURL) else url[:80], str(error)[:200]
-    if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
-        return _Interrupted(DownloadStalled(f"{host} fell silent", why, "Try again: it goes on where it stopped."))
-    if isinstance(error, httpx.TooManyRedirects | httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return HubBadAnswer(f"{host} cannot be asked", why, ENDPOINT_HINT)
-    what = f"{host} is not reachable" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else (
-        f"the connection to {host} broke")  # fmt: skip
-    return _Interrupted(HubUnreachable(what, why, "Check the network, or name a mirror with HF_ENDPOINT."))
-
-
-def _wished_pause(answer: httpx.Response) -> float:
-    wish = answer.headers.get("retry-after", "")
-    return min(float(wish), LONGEST_PAUSE_SECONDS) if wish.isdigit() else 0.0
-
-
-def _range_begin(answer: httpx.Response) -> int:
-    found = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
-    return int(found[1]) if found else -1
-
-
-def _range_total(answer: httpx.Response) -> int:
-    found = re.search(r"/(\d+)$", answer.headers.get("content-range", ""))
-    return int(found[1]) if found else 0
 
 
 def _is_in_place(file: OrderedFile) -> bool:
@@ -366,17 +233,17 @@ def _writing(folder: Path) -> Generator[None, None, None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"{folder} is full", error.strerror or "", "Make room there: the download goes on.") from error
+            raise DiskFull(f"{folder} is full", error.strerror or "", "Make room there, then go on.") from error
         raise NotWritable(f"{folder} cannot be written", error.strerror or str(error),
                           "Correct its permissions, or choose another data_folder.") from error  # fmt: skip
 
 
 @contextmanager
-def _locked(path: Path, tell: Tell, sleep: Callable[[float], None]) -> Generator[None, None, None]:
+def _locked(path: Path, tell: Tell) -> Generator[None, None, None]:
     """Be the only process that fetches this model; another one is waited for."""
     while (lock := _lock(path)) is None:
         tell("waiting")
-        sleep(LOCK_SECONDS)
+        time.sleep(LOCK_SECONDS)
     try:
         yield
     finally:

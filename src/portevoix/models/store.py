@@ -10,8 +10,8 @@ from pathlib import Path
 
 from portevoix.errors import ModelMissing, NotWritable
 from portevoix.models.catalogue import Model, ModelFile, is_safe_name
+from portevoix.models.checksums import checksum
 from portevoix.models.faults import ModelUnknown
-from portevoix.models.fetch import checksum
 from portevoix.models.hub import Hub
 from portevoix.models.order import INCOMPLETE, Order, OrderedFile
 

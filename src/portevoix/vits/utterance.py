@@ -150,14 +150,19 @@ class Utterance:
         return frames - self._facts.flow_reach[1] - self._facts.decoder_reach[1]
 
     def _can_flow(self) -> bool:
-        if self._flow_begun >= len(self._bounds) - 1:
-            return False
-        return self._knows_all or self._flow_end(self._flow_chunks()) + self._facts.flow_reach[1] <= self._frames
+        return self._flow_begun < len(self._bounds) - 1 and self._is_encoded(self._flow_chunks())
+
+    def _is_encoded(self, chunks: int) -> bool:
+        """Return whether what the latents of the first `chunks` chunks depend on is known."""
+        return self._knows_all or self._flow_end(chunks) + self._facts.flow_reach[1] <= self._frames
 
     def _flow_chunks(self) -> int:
         """Return the number of the chunk up to which the next segment reaches."""
         together = FLOW_CHUNKS if self._flow_begun >= FLOW_CHUNKS else 1
-        return min(self._flow_begun + together, len(self._bounds) - 1)
+        chunks = min(self._flow_begun + together, len(self._bounds) - 1)
+        while chunks > self._flow_begun + 1 and not self._is_encoded(chunks):
+            chunks -= 1
+        return chunks
 
     def _flow_end(self, chunks: int) -> int:
         """Return the frame up to which the first `chunks` chunks need latents."""
