@@ -100,6 +100,7 @@ def _refusal(answer: httpx.Response, url: str, *, has_token: bool) -> FetchError
 
 
 def translated(error: Exception, url: str) -> Exception:
+    """Return what an error of httpx comes to: an `Interrupted` where another attempt is worth while, else the error."""
     host, why = httpx.URL(url).host if not isinstance(error, httpx.InvalidURL) else url[:80], str(error)[:200]
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return Interrupted(DownloadStalled(f"{host} fell silent", why, "Try again: it goes on where it stopped."))
@@ -116,10 +117,12 @@ def _wished_pause(answer: httpx.Response) -> float:
 
 
 def range_begin(answer: httpx.Response) -> int:
+    """Return the place in the file, in bytes, of the first byte of a partial answer; -1 where it does not tell."""
     found = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
     return int(found[1]) if found else -1
 
 
 def range_total(answer: httpx.Response) -> int:
+    """Return the size of the whole file that a partial answer tells of, in bytes, or 0."""
     found = re.search(r"/(\d+)$", answer.headers.get("content-range", ""))
     return int(found[1]) if found else 0

@@ -32,7 +32,7 @@ from portevoix.models.answers import (
     translated,
 )
 from portevoix.models.checksums import checksum
-from portevoix.models.faults import DownloadCorrupt, FetchError, HubBadAnswer
+from portevoix.models.faults import DownloadCorrupt, FetchError, HubBadAnswer, HubUnreachable
 from portevoix.models.order import Order, OrderedFile
 
 PAUSES_SECONDS = (0.0, 0.5, 1.0)
@@ -101,7 +101,9 @@ def require_room(folder: Path, needed_bytes: int, spare_bytes: int) -> None:
 class _Transfer:
     """Bring one file to its place before last: whole, checked, and still called incomplete."""
 
-    def __init__(self, file: OrderedFile, order: Order, client: httpx.Client, tell: Tell, around: tuple[int, int]) -> None:
+    def __init__(
+        self, file: OrderedFile, order: Order, client: httpx.Client, tell: Tell, around: tuple[int, int]
+    ) -> None:
         """Bring `file` of `order`; `around` is the size of the files before and after it."""
         self._file = file
         self._order = order
@@ -178,6 +180,8 @@ class _Transfer:
         """Return the size; a wrong checksum is worth one more copy, since a part may be of another time."""
         wanted, algorithm = self._expected()
         size = _size_of(self._file.incomplete)
+        if size < (self._stated.size_bytes or self._file.size_bytes):
+            raise Interrupted(HubUnreachable(f"{self._file.place.name} did not arrive whole", f"{size} bytes did"))
         found = checksum(self._file.incomplete, algorithm, self._tell_checking) if algorithm else wanted
         if found == wanted:
             return size

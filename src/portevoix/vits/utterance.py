@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from portevoix.vits.scheduler import Commit, Work
     from portevoix.vits.windows import Window
 
-ENCODINGS_AHEAD = 2
-"""Windows that may be encoded side by side."""
 FLOW_CHUNKS = 2
 """Chunks whose latents are computed together once a sentence runs: fewer segments waste less context."""
 
@@ -83,7 +81,6 @@ class Utterance:
         self._frame_seconds = network.facts.hop_samples / sample_rate
         self._expansion = Expansion.empty(network.facts.channels)
         self._encodings_begun = self._encodings_done = 0
-        self._encodings: dict[int, Encoding] = {}
         self._ids_told = 0
         self._bounds = [0]
         self._flow_begun = self._flow_done = self._flowed_to = 0
@@ -135,19 +132,14 @@ class Utterance:
     def _ready(self) -> list[tuple[int, Callable[[], Work]]]:
         """Return the frame at which each step that could begin now is needed, with the step."""
         steps: list[tuple[int, Callable[[], Work]]] = []
-        if self._encodings_begun < min(self._encodings_done + ENCODINGS_AHEAD, len(self._windows)):
-            steps.append((self._encoding_due(), self._begin_encoding))
+        context = self._facts.flow_reach[1] + self._facts.decoder_reach[1]
+        if self._encodings_begun == self._encodings_done < len(self._windows):
+            steps.append((self._frames - context, self._begin_encoding))
         if self._can_flow():
             steps.append((self._bounds[self._flow_begun], self._begin_flow))
         if self._chunks_begun < self._flow_done:
             steps.append((self._bounds[self._chunks_begun], self._begin_chunk))
         return steps
-
-    def _encoding_due(self) -> int:
-        """Return the frame at which the next window is needed; an id that is not encoded lasts a frame or more."""
-        window = self._windows[self._encodings_begun]
-        frames = self._frames if self._encodings_begun == self._encodings_done else window.first
-        return frames - self._facts.flow_reach[1] - self._facts.decoder_reach[1]
 
     def _can_flow(self) -> bool:
         return self._flow_begun < len(self._bounds) - 1 and self._is_encoded(self._flow_chunks())
@@ -172,23 +164,20 @@ class Utterance:
         return min(end, self._frames) if self._knows_all else end
 
     def _begin_encoding(self) -> Work:
-        number = self._encodings_begun
-        window = self._windows[number]
+        window = self._windows[self._encodings_begun]
         self._encodings_begun += 1
         ids = self._ids[window.context_first : window.context_last]
         start, stop = window.first - window.context_first, window.last - window.context_first
 
         def work() -> Commit:
             encoding = self._network.encode(ids, window.context_first, self._manner).part(start, stop)
-            return lambda: self._encoded(number, encoding)
+            return lambda: self._encoded(encoding)
 
         return work
 
-    def _encoded(self, number: int, encoding: Encoding) -> list[Piece]:
-        self._encodings[number] = encoding
-        while self._encodings_done in self._encodings:
-            self._expansion = self._expansion.grown(self._encodings.pop(self._encodings_done))
-            self._encodings_done += 1
+    def _encoded(self, encoding: Encoding) -> list[Piece]:
+        self._expansion = self._expansion.grown(encoding)
+        self._encodings_done += 1
         del self._bounds[self._flow_begun + 1 :]
         return []
 
