@@ -90,6 +90,7 @@ class PiperNative:
         self._shelf = VoiceShelf(surroundings.voice_folders, self._model, config, surroundings.clock)
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
         self._broken: dict[str, EngineError] = {}
+        self._no_device: EngineUnavailable | None = None
         self._loading: dict[str, asyncio.Task[_Loaded]] = {}
         self._scheduler: Scheduler | None = None
         self._device: Device | None = None
@@ -210,8 +211,11 @@ class PiperNative:
     async def _load_voice(self, name: str) -> _Loaded:
         try:
             loaded = await asyncio.to_thread(self._open, name)
-        except EngineError as error:
+        except ModelError as error:
             self._broken[self._broken_key(name)] = error
+            raise
+        except EngineUnavailable as error:
+            self._no_device = error
             raise
         finally:
             del self._loading[name]
@@ -224,6 +228,7 @@ class PiperNative:
 
     def _open(self, name: str) -> _Loaded:
         from portevoix.vits.scheduler import Scheduler
+        from portevoix.vits.sessions import CPU
         from portevoix.vits.voice import VitsVoice
 
         file = self._shelf.file(name)
@@ -231,9 +236,16 @@ class PiperNative:
         self._device = self._device or self._pick_device()
         self._scheduler = self._scheduler or Scheduler()
         parts_folder = self._surroundings.cache_folder / "parts"
-        network = VitsVoice.load(
-            file.model, file.config, scheduler=self._scheduler, device=self._device, parts_folder=parts_folder
-        )
+        try:
+            network = VitsVoice.load(
+                file.model, file.config, scheduler=self._scheduler, device=self._device, parts_folder=parts_folder
+            )
+        except EngineUnavailable as error:
+            if self._options.device != "auto" or self._device == CPU:
+                raise
+            logger.warning("device.passed_over", extra={"device": str(self._device), "why": str(error)})
+            self._device = CPU
+            return self._open(name)
         phonemizer.sentences("a")
         return _Loaded(network, phonemizer, name)
 
@@ -264,6 +276,8 @@ class PiperNative:
 
     def _reason(self) -> EngineError | None:
         """Return why no voice can be loaded, or None when one can."""
+        if self._no_device is not None:
+            return self._no_device
         if any(voice.is_installed for voice in self.voices()):
             return None
         if self._broken:

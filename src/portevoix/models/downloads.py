@@ -19,8 +19,8 @@ from portevoix.models.store import Store
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS_IN_A_STALL = 3
-"""How often the fetching process asks again before the watch over it would end it."""
+PATIENCE_SHARE = 0.3
+"""Part of the time of a stall after which the fetching process asks again: three times before the watch ends it."""
 
 
 class Downloads:
@@ -106,7 +106,7 @@ class Downloads:
             self._require_network(model)
             order = store.order(
                 model, self.hub, spare_bytes=self._limits.spare_bytes,
-                patience_seconds=self._limits.stall_seconds / ATTEMPTS_IN_A_STALL,
+                patience_seconds=self._limits.stall_seconds * PATIENCE_SHARE,
             )  # fmt: skip
             await download(order, self._limits, self._teller(meter))
         except asyncio.CancelledError:

@@ -32,11 +32,11 @@ from portevoix.models.answers import (
     translated,
 )
 from portevoix.models.checksums import checksum
-from portevoix.models.faults import DownloadCorrupt, FetchError, HubBadAnswer, HubUnreachable
+from portevoix.models.faults import DownloadCorrupt, DownloadStalled, FetchError, HubBadAnswer, HubUnreachable
 from portevoix.models.order import Order, OrderedFile
 
-PAUSES_SECONDS = (0.0, 0.5, 1.0)
-"""Before each new attempt in a row that brought nothing; after these the fetch has failed."""
+PAUSES_SECONDS = (0.3, 1.0)
+"""Before each new attempt after one that brought nothing; after these the fetch has failed."""
 
 WORTHWHILE_BYTES = 65_536
 """An attempt that brought this much was none in vain."""
@@ -124,10 +124,16 @@ class _Transfer:
                 return self._check()
             except Interrupted as interrupted:
                 brought = _size_of(self._file.incomplete) - before
-                in_vain = 1 if brought >= WORTHWHILE_BYTES else in_vain + 1
+                in_vain = 0 if brought >= WORTHWHILE_BYTES else in_vain + 1
                 if in_vain > len(PAUSES_SECONDS):
                     raise interrupted.error from interrupted
-                time.sleep(max(PAUSES_SECONDS[in_vain - 1], interrupted.pause_seconds))
+                self._pause(interrupted, in_vain)
+
+    def _pause(self, interrupted: Interrupted, in_vain: int) -> None:
+        """Wait before another attempt; after a silence there has been waiting enough."""
+        if in_vain and not isinstance(interrupted.error, DownloadStalled):
+            self._tell("pausing")
+            time.sleep(max(PAUSES_SECONDS[in_vain - 1], interrupted.pause_seconds))
 
     def _receive(self) -> None:
         have = _size_of(self._file.incomplete)

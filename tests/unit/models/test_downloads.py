@@ -152,7 +152,7 @@ async def test_thirty_megabytes_arrive_whole_through_cuts(tmp_path: Path) -> Non
 )
 async def test_every_fault_has_its_own_words_and_leaves_nothing_in_place(fault: Fault, code: type, tmp_path) -> None:
     with hub({"fr/voix.onnx": NETWORK}, faults=[fault], stays=True) as one:
-        async with downloading(one.url, token=SECRET, limits=Limits(60, 2, spare_bytes=0)) as (downloads, _):
+        async with downloading(one.url, token=SECRET, limits=Limits(60, 3, spare_bytes=0)) as (downloads, _):
             with pytest.raises(code) as caught:
                 await downloads.fetch(model_of({"fr/voix.onnx": NETWORK}), Store(tmp_path))
             progress = downloads.progress_of("voix")

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from portevoix.engine import Phase, Surroundings
+from portevoix.engines.piper_native import PiperNative, PiperNativeOptions
+from portevoix.errors import CannotSay, EngineUnavailable, InvalidParameter, ModelBroken, ModelMissing
+from portevoix.speech import Utterance
+
+VOICES = Path("tests/fixtures/voices").absolute()
+Make = Callable[..., PiperNative]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def make(tmp_path: Path, clock: Clock) -> AsyncIterator[Make]:
+    made: list[PiperNative] = []
+
+    def build(*folders: Path, **options) -> PiperNative:
+        surroundings = Surroundings(folders or (VOICES,), tmp_path / "cache", clock=clock)
+        made.append(PiperNative(PiperNativeOptions(**options), surroundings))
+        return made[-1]
+
+    yield build
+    for engine in made:
+        await engine.aclose()
+
+
+def copy(name: str, folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    for suffix in (".onnx", ".onnx.json"):
+        shutil.copy(VOICES / f"{name}{suffix}", folder)
+    return folder / f"{name}.onnx"
+
+
+async def speak(engine: PiperNative, text: str, voice: str = "fr_FR-petit-low", **wishes) -> np.ndarray:
+    found = next(one for one in engine.voices() if one.name == voice)
+    async with aclosing(engine.stream(Utterance(text, found, found.language, **wishes))) as chunks:
+        return np.concatenate([chunk.samples async for chunk in chunks])
+
+
+async def test_streams_inside_the_sentence(make: Make) -> None:
+    engine = make()
+    await engine.load()
+    voice = next(one for one in engine.voices() if one.name == "fr_FR-petit-low")
+    async with aclosing(engine.stream(Utterance("Bonjour à tous les amis du monde.", voice, "fr"))) as chunks:
+        lengths = [len(chunk.samples) async for chunk in chunks]
+    assert len(lengths) > 1
+    assert lengths[0] < sum(lengths) / 4
+    assert engine.state().why == ""
+
+
+async def test_the_same_request_gives_the_same_samples(make: Make) -> None:
+    engine = make()
+    first, again = await speak(engine, "Bonjour à tous.", seed=7), await speak(engine, "Bonjour à tous.", seed=7)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, await speak(engine, "Bonjour à tous.", seed=8))
+
+
+async def test_words_have_their_times(make: Make) -> None:
+    engine = make()
+    await engine.load()
+    voice = next(one for one in engine.voices() if one.name == "fr_FR-petit-low")
+    text = "La maison est belle. Le chat dort."
+    async with aclosing(engine.stream(Utterance(text, voice, "fr"))) as stream:
+        chunks = [chunk async for chunk in stream]
+    marks = [mark for chunk in chunks for mark in chunk.marks]
+    assert [text[mark.start : mark.end] for mark in marks] == text.replace(".", "").split()
+    length = sum(chunk.seconds for chunk in chunks)
+    assert 0 < marks[0].end_seconds < marks[-1].end_seconds <= length
+
+
+async def test_speakers_by_number_and_by_name(make: Make) -> None:
+    engine = make()
+    zero = await speak(engine, "Hello.", "en_US-duo-low", speaker=0)
+    one = await speak(engine, "Hello.", "en_US-duo-low", speaker=1)
+    names = next(voice for voice in engine.voices() if voice.name == "en_US-duo-low").speakers
+    assert not np.array_equal(zero, one)
+    assert np.array_equal(one, await speak(engine, "Hello.", "en_US-duo-low", speaker=names[1]))
+    assert np.array_equal(one, await speak(make(speaker_id=1), "Hello.", "en_US-duo-low"))
+
+
+@pytest.mark.parametrize("speaker", [2, -1, "nobody"])
+async def test_a_speaker_that_is_not_there_is_the_callers_error(make: Make, speaker) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        await speak(make(), "Hello.", "en_US-duo-low", speaker=speaker)
+    assert caught.value.param == "speaker"
+
+
+async def test_a_text_without_phonemes_is_not_a_failure(make: Make) -> None:
+    with pytest.raises(CannotSay):
+        await speak(make(), "…")
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "cuda", "cuda:7"])
+async def test_a_gpu_that_is_not_there_says_so(make: Make, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    engine = make(device=device)
+    with pytest.raises(EngineUnavailable, match="no NVIDIA GPU was found"):
+        await engine.load()
+    state = engine.state()
+    assert state.phase is Phase.UNAVAILABLE
+    assert device in state.why
+    assert "cpu" in state.hint
+
+
+async def test_no_voice_says_what_to_do(make: Make, tmp_path: Path) -> None:
+    engine = make(tmp_path / "empty")
+    with pytest.raises(ModelMissing, match="fr_FR-siwis-medium"):
+        await engine.load()
+    assert engine.state().phase is Phase.UNAVAILABLE
+    assert engine.state().code == "model_missing"
+    assert str(tmp_path / "empty") in engine.state().hint
+
+
+async def test_a_given_model_that_is_not_there_says_so(make: Make) -> None:
+    engine = make(Path("nowhere"), model_path="C:\\models\\fr_FR-siwis-medium.onnx")
+    with pytest.raises(ModelMissing):
+        await engine.load()
+    assert "model_path" in engine.state().hint
+
+
+async def test_a_voice_that_is_put_there_while_running_is_found(make: Make, tmp_path: Path, clock: Clock) -> None:
+    engine = make(tmp_path / "voices")
+    assert engine.state().phase is Phase.UNAVAILABLE
+    copy("fr_FR-petit-low", tmp_path / "voices")
+    clock.now += 1
+    assert engine.state().phase is Phase.IDLE
+    assert len(await speak(engine, "Bonjour."))
+    assert engine.state().phase is Phase.READY
+
+
+@pytest.mark.parametrize("damage", ["half", "text", "zeros"])
+async def test_a_damaged_model_is_told_and_tried_again_when_mended(
+    make: Make, tmp_path: Path, clock: Clock, damage: str
+) -> None:
+    model = copy("fr_FR-petit-low", tmp_path / "voices")
+    whole = model.read_bytes()
+    model.write_bytes({"half": whole[: len(whole) // 2], "text": b"not a model", "zeros": bytes(len(whole))}[damage])
+    engine = make(tmp_path / "voices")
+    with pytest.raises(ModelBroken):
+        await engine.load()
+    assert engine.state().phase is Phase.UNAVAILABLE
+    assert engine.state().code == "model_broken"
+    assert not any(voice.is_installed for voice in engine.voices())
+    model.write_bytes(whole)
+    clock.now += 1
+    await engine.load()
+    assert engine.state().phase is Phase.READY
+
+
+async def test_one_broken_voice_does_not_take_the_others_along(make: Make, tmp_path: Path) -> None:
+    copy("fr_FR-petit-low", tmp_path / "voices").write_bytes(b"not a model")
+    copy("en_US-small-low", tmp_path / "voices")
+    engine = make(tmp_path / "voices")
+    await engine.load()
+    assert len(await speak(engine, "Hello.", "en_US-small-low"))
+
+
+async def test_everybody_who_asks_waits_for_one_loading(make: Make) -> None:
+    engine = make()
+    lengths = [len(one) for one in await asyncio.gather(*(speak(engine, "Bonjour.") for _ in range(6)))]
+    assert len(set(lengths)) == 1
+
+
+async def test_it_can_be_used_again_after_closing(make: Make) -> None:
+    engine = make()
+    await speak(engine, "Bonjour.")
+    await engine.aclose()
+    assert engine.state().phase is Phase.IDLE
+    assert len(await speak(engine, "Bonjour."))
