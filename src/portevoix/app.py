@@ -21,6 +21,11 @@ from portevoix.events import Hook, fan_out
 from portevoix.flags import FlagSwitch
 from portevoix.level import Level, LevelSettings
 from portevoix.metrics import Metrics
+from portevoix.models.download import Limits
+from portevoix.models.downloads import Downloads
+from portevoix.models.hub import hub_of, total_timeout_of
+from portevoix.models.library import Library
+from portevoix.models.store import Store
 from portevoix.registry import installed_engines
 from portevoix.resilience.breaker import CircuitBreaker
 from portevoix.speaker import Speaker, SpeakerSettings
@@ -42,6 +47,7 @@ class App:
         cache: spoken sentences, or None when switched off.
         flags: the feature flags in force.
         metrics: what has been counted.
+        library: models that are here, and those that can be fetched.
     """
 
     loaded: Loaded
@@ -51,6 +57,7 @@ class App:
     cache: SpeechCache | None
     flags: FlagSwitch
     metrics: Metrics
+    library: Library
 
     @property
     def settings(self) -> Settings:
@@ -68,6 +75,7 @@ class App:
 
     async def aclose(self) -> None:
         """Close everything; nothing is left running."""
+        await self.library.aclose()
         await self.chain.settle()
         await asyncio.gather(*(level.aclose() for level in self.levels))
         if self.cache is not None:
@@ -138,7 +146,7 @@ def build(
     for level in chain.levels:
         metrics.introduce(level.name)
     _watch(metrics, settings, chain, cache)
-    return App(loaded, chain.levels, chain, speaker, cache, flags, metrics)
+    return App(loaded, chain.levels, chain, speaker, cache, flags, metrics, _library(settings, clock))
 
 
 def _level_settings(backend: BackendSettings, settings: Settings, patience_seconds: float) -> LevelSettings:
@@ -161,6 +169,14 @@ def _surroundings(settings: Settings, clock: Clock) -> Surroundings:
         settings.voice_folders, settings.cache_folder, settings.advanced.gpu_memory_fraction,
         settings.advanced.default_language, clock,
     )  # fmt: skip
+
+
+def _library(settings: Settings, clock: Clock) -> Library:
+    wanted, voices = settings.models, settings.data_folder / "voices"
+    folder = voices if voices in settings.voice_folders or not settings.voice_folders else settings.voice_folders[0]
+    limits = Limits(total_timeout_of(os.environ, wanted.download_timeout_seconds), wanted.stall_timeout_seconds)
+    hub = hub_of(os.environ, endpoint=wanted.endpoint, is_offline=wanted.offline)
+    return Library(Store(folder), Downloads(hub, limits, clock=clock), settings.data_folder / "models")
 
 
 def _cache(settings: Settings, clock: Clock) -> SpeechCache | None:

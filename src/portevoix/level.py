@@ -35,7 +35,7 @@ from portevoix.holding import deliver
 from portevoix.resilience.breaker import CircuitBreaker, State
 from portevoix.speech import Source, Utterance, Voice, language_family
 from portevoix.streams import within
-from portevoix.text.speakable import word_spans
+from portevoix.text.speakable import estimate_seconds, word_spans
 
 logger = logging.getLogger(__name__)
 
@@ -360,11 +360,16 @@ class _Hearing:
     """Listen to an engine as a person would: did it say anything, did it fall silent, did it say all of it?"""
 
     LONGEST_PAUSE_SECONDS = 3.0
+    RUNAWAY_SECONDS = 20.0
+    RUNAWAY_FACTOR = 12.0
 
     def __init__(self, name: str, utterance: Utterance, *, may_be_silent: bool) -> None:
         self._name = name
         self._text = utterance.text
         self._may_be_silent = may_be_silent
+        self._limit_seconds = self.RUNAWAY_SECONDS + self.RUNAWAY_FACTOR * estimate_seconds(utterance.text)
+        self._limit_seconds /= min(1.0, utterance.speed)
+        self._seconds = 0.0
         self._pause_seconds = 0.0
         self._said: int | None = None
         self.is_heard = may_be_silent
@@ -374,7 +379,11 @@ class _Hearing:
 
         Raises:
             EngineSilent: there has been nothing but silence for too long.
+            EngineFailed: it has run away: the text is long over.
         """
+        self._seconds += chunk.seconds
+        if self._seconds > self._limit_seconds:
+            raise EngineFailed(f"{self._name} ran away", f"it spoke for more than {self._limit_seconds:.0f} s")
         if chunk.marks:
             self._said = max(mark.end for mark in chunk.marks)
         if self._may_be_silent or is_audible(chunk.samples):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import numpy as np
@@ -19,6 +20,7 @@ from portevoix.speech import Utterance
 from tests.scripted import (
     Fault,
     ScriptedEngine,
+    burst,
     cannot_say,
     crashes,
     dies,
@@ -438,3 +440,21 @@ def test_the_budget_grows_with_the_text_for_engines_that_make_sentences_whole() 
     assert settings.budget_seconds(long, makes_it_whole=True) == 6
     assert settings.budget_seconds(long, makes_it_whole=False) == 2
     assert LevelSettings(10, 5.0, 2.0).budget_seconds(short, makes_it_whole=False) == 0.5
+
+
+class Endless(ScriptedEngine):
+    """Babble on and never end, as an autoregressive model may."""
+
+    async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield AudioChunk(burst("bla", self.sample_rate), self.sample_rate)
+
+
+@virtual
+async def test_an_engine_that_runs_away_is_stopped() -> None:
+    run = Run()
+    await speak(chain(Endless("a", delivery=Delivery.FRAMES), ScriptedEngine("b")), run=run)
+    assert outcomes(run)[0] == ("a", "cut")
+    assert "ran away" in run.attempts[0].why
+    assert run.attempts[0].audio_seconds < 100

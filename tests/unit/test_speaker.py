@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portevoix.audio import AudioChunk
 from portevoix.chain import Chain
 from portevoix.engine import Phase
 from portevoix.errors import (
@@ -25,8 +26,8 @@ from portevoix.errors import (
     VoiceNotFound,
 )
 from portevoix.events import Event, Spoken
-from portevoix.speaker import Speaker, SpeakerSettings
-from portevoix.speech import SpeechReport, SpeechRequest
+from portevoix.speaker import Speaker, SpeakerSettings, _Joint
+from portevoix.speech import Source, SpeechReport, SpeechRequest
 from tests.scripted import ScriptedEngine, fails, hear_words
 from tests.unit.test_chain import chain, now
 from tests.virtual_time import run_virtual, virtual
@@ -280,3 +281,17 @@ def test_a_chain_keeps_its_levels_in_order_of_priority() -> None:
     engines = [ScriptedEngine(name) for name in "abc"]
     speaking = chain(*engines)
     assert [level.name for level in Chain(list(reversed(speaking.levels))).levels] == ["a", "b", "c"]
+
+
+@virtual
+async def test_a_change_of_engine_makes_no_click() -> None:
+    """A step where one voice ends and another begins is spread over milliseconds."""
+    joint = _Joint(16_000)
+    loud, quiet = np.full(1600, 0.8, np.float32), np.zeros(1600, np.float32)
+    pieces = [
+        *joint.push(AudioChunk(loud, 16_000, source=Source("a", "a-fr"))),
+        *joint.push(AudioChunk(quiet, 16_000, source=Source("b", "b-fr"))),
+    ]
+    joined = np.concatenate([piece.samples for piece in pieces])
+    assert len(joined) == 3200
+    assert np.abs(np.diff(joined)).max() < 0.8 / 50

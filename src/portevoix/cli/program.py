@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": ("portevoix.cli.serve:serve", "Start the server."),
     "engines": ("portevoix.cli.engines:engines", "List who can speak, in order, and why not."),
     "voices": ("portevoix.cli.voices:voices", "List the voices."),
+    "models": ("portevoix.cli.models:models", "List, fetch and remove voices."),
     "check": ("portevoix.cli.check:check", "Let every engine speak, and judge what is heard."),
     "bench": ("portevoix.cli.bench:bench", "Measure how fast speech begins and is made."),
     "config": ("portevoix.cli.config:config", "Check and show the configuration."),

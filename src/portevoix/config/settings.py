@@ -200,6 +200,47 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """How voices and models are fetched."""
+
+    fetch_missing: bool = field(
+        default=True, metadata=about("let a server fetch the voice that it is to speak with and that is not here")
+    )
+    offline: bool = field(
+        default=False, metadata=about("never use the network to fetch models; so does `HF_HUB_OFFLINE=1`")
+    )
+    endpoint: str | None = field(
+        default=None,
+        metadata=about(
+            "address of the hub or of a mirror", shown_default="`HF_ENDPOINT`, else `https://huggingface.co`"
+        ),
+    )
+    download_timeout_seconds: float = field(
+        default=3600.0,
+        metadata=about(
+            "longest time for one download; `TTS_DOWNLOAD_TIMEOUT` comes before it", unit="seconds", minimum=1
+        ),
+    )
+    stall_timeout_seconds: float = field(
+        default=20.0,
+        metadata=about("longest time in which next to nothing arrives", unit="seconds", minimum=1, maximum=600),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WyomingSettings:
+    """Where Home Assistant and others that speak Wyoming find the server; they show no key, so mind who can reach it."""
+
+    enabled: bool = field(default=False, metadata=about("serve the Wyoming protocol as well"))
+    host: str = field(default="127.0.0.1", metadata=about("address to listen on; `0.0.0.0` for every network"))
+    port: int = field(default=10_200, metadata=about("port to listen on; 0 takes a free one", minimum=0, maximum=65_535))
+    unix_socket: Path | None = field(default=None, metadata=about("Unix socket to listen on as well"))
+    max_connections: int = field(
+        default=100, metadata=about("clients that are connected at once; more are turned away", minimum=1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be configured.
 
@@ -221,6 +262,8 @@ class Settings:
     advanced: AdvancedSettings = field(default_factory=AdvancedSettings)
     feature_flags: FeatureFlags = field(default_factory=FeatureFlags)
     server: ServerSettings = field(default_factory=ServerSettings)
+    wyoming: WyomingSettings = field(default_factory=WyomingSettings)
+    models: ModelSettings = field(default_factory=ModelSettings)
     voices: Mapping[str, VoiceChoice] = field(
         default_factory=dict,
         metadata=about("voice for a name that clients ask for, or one for each language: `alloy: {fr: …, en: …}`"),

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from portevoix.errors import PortevoixError
 from portevoix.models.faults import KINDS, DownloadStalled, DownloadTimeout, FetchError, HubUnreachable
@@ -137,7 +138,7 @@ async def _follow(process: Process, watch: _Watch, patience: asyncio.Timeout, te
 
 
 def _stalled(order: Order, watch: _Watch) -> FetchError:
-    host = order.files[0].url.split("/")[2]
+    host = urlsplit(order.files[0].url).netloc
     within = f"within {watch.stall_seconds:g} s"
     if not watch.is_connected:
         return HubUnreachable(f"{host} did not answer", within, "Check the network, or name a mirror with HF_ENDPOINT.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from portevoix.errors import ConfigError
+logger = logging.getLogger(__name__)
 
 ENDPOINT = "https://huggingface.co"
 YES = ("1", "true", "yes", "on")
@@ -38,31 +39,23 @@ def hub_of(environ: Mapping[str, str], *, endpoint: str | None = None, is_offlin
         environ: `HF_ENDPOINT` names a mirror, `HF_TOKEN` is sent to it, `HF_HUB_OFFLINE` forbids the network.
         endpoint: comes before `HF_ENDPOINT`.
         is_offline: forbids the network as well.
-
-    Raises:
-        ConfigError: the address is none.
     """
-    address = (endpoint or environ.get("HF_ENDPOINT", "").strip() or ENDPOINT).rstrip("/")
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("the hub's address cannot be used", (f"{address[:80]!r} is no http or https address",),
-                          "Correct HF_ENDPOINT or models.endpoint.")  # fmt: skip
+    address = endpoint or environ.get("HF_ENDPOINT", "").strip() or ENDPOINT
     offline = is_offline or environ.get("HF_HUB_OFFLINE", "").strip().lower() in YES
-    return Hub(address, environ.get("HF_TOKEN", "").strip(), offline)
+    return Hub(address.rstrip("/"), environ.get("HF_TOKEN", "").strip(), offline)
 
 
 def total_timeout_of(environ: Mapping[str, str], default_seconds: float) -> float:
     """Return how long one download may take, in seconds: `TTS_DOWNLOAD_TIMEOUT`, else the default.
 
-    Raises:
-        ConfigError: it is no positive number.
+    A value that makes no sense is logged and passed over: it is no reason not to speak.
     """
     text = environ.get("TTS_DOWNLOAD_TIMEOUT", "").strip()
     try:
         seconds = float(text) if text else default_seconds
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise ConfigError("TTS_DOWNLOAD_TIMEOUT cannot be used", (f"{text[:40]!r} is no number of seconds above 0",),
-                          "Give a number, such as 3600, or unset it.")  # fmt: skip
-    return seconds
+    if 0 < seconds < float("inf"):
+        return seconds
+    logger.warning("download.timeout_ignored", extra={"value": text[:40], "seconds": default_seconds})
+    return default_seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +80,8 @@ class Store:
         if not is_safe_name(name):
             raise ModelUnknown(f"{name[:80]!r} is no name of a model", param="name")
         whole = [self.folder / f"{name}.onnx", self.folder / f"{name}.onnx.json"]
-        paths = [*whole, *(path.with_name(f"{path.name}{INCOMPLETE}") for path in whole)]
+        parts = [path.with_name(f"{path.name}{INCOMPLETE}") for path in whole]
+        paths = [*whole, *parts, self.folder / f".{name}.lock"]
         there = [path for path in paths if path.is_file() or path.is_symlink()]
         if not there:
             raise ModelMissing(f"{name} is not in {self.folder}", hint="`portevoix models list` shows what is.")
@@ -93,11 +93,11 @@ class Store:
             raise NotWritable(f"{name} cannot be removed", error.strerror or "", f"Correct {self.folder}.") from error
         return freed
 
-    def sweep(self, busy: Iterable[Path] = (), now: float | None = None) -> int:
-        """Take away parts that nobody has continued for 30 days, except `busy`; return how many."""
+    def sweep(self, now: float | None = None) -> int:
+        """Take away parts that nobody has continued for 30 days, counted to `now` in Unix seconds; return how many."""
         now = time.time() if now is None else now
         swept = 0
-        for path in set(self.folder.glob(f"*{INCOMPLETE}")) - set(busy):
+        for path in {*self.folder.glob(f"*{INCOMPLETE}"), *self.folder.glob(".*.lock")}:
             with suppress(OSError):
                 if now - path.stat().st_mtime > OLD_SECONDS:
                     path.unlink()

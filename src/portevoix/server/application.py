@@ -13,14 +13,18 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from portevoix.errors import PortevoixError
+from portevoix.fetching import Fetching
 from portevoix.server.desk import Desk
 from portevoix.server.encoding import warm_up
 from portevoix.server.errors import MethodNotAllowed, NotThere, error_answer
 from portevoix.server.hosts import LOOPBACK_NAMES, HostCheck
 from portevoix.server.journal import ErrorAnswers, Journal
+from portevoix.server.models import ModelDesk
 from portevoix.server.page import Page
+from portevoix.server.piper_http import piper_routes
 from portevoix.server.queue import Queue
 from portevoix.server.speech import SpeechEndpoint
+from portevoix.server.wyoming.server import WyomingServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -38,7 +42,8 @@ def create_application(
 ) -> Starlette:
     """Return the ASGI application that serves `app`.
 
-    Its lifespan begins to load the engines, in the task `state.loading`, and closes `app`, which it owns.
+    Its lifespan begins to load the engines, in the task `state.loading`, serves Wyoming, as `state.wyoming`, where the
+    settings ask for it, and closes `app`, which it owns.
 
     Args:
         app: what speaks.
@@ -53,7 +58,7 @@ def create_application(
         routes=_routes(app, queue),
         middleware=layers,
         exception_handlers={HTTPException: _answer_unrouted},
-        lifespan=_lifespan(app),
+        lifespan=_lifespan(app, queue),
     )
     application.router.redirect_slashes = False
     return application
@@ -71,24 +76,35 @@ def _routes(app: App, queue: Queue) -> list[Route]:
     return [
         *(Route(f"{prefix}/audio/speech", speech, methods=["POST"]) for prefix in ("/v1", "")),
         *Desk(app, queue).routes(),
+        *ModelDesk(app).routes(),
         *Page().routes(),
+        *piper_routes(app, queue),
     ]
 
 
-def _lifespan(app: App) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _lifespan(app: App, queue: Queue) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncGenerator[None, None]:
         loading = asyncio.create_task(app.load(), name="load engines")
         application.state.loading = loading
+        fetching = asyncio.create_task(_fetch_after(loading, Fetching(app)), name="fetch voices")
         warming = asyncio.create_task(asyncio.to_thread(_warm_up_quietly), name="warm up encoders")
         try:
-            yield
+            async with WyomingServer(app, queue) as application.state.wyoming:
+                yield
         finally:
             loading.cancel()
-            await asyncio.gather(loading, warming, return_exceptions=True)
+            fetching.cancel()
+            await asyncio.gather(loading, fetching, warming, return_exceptions=True)
             await app.aclose()
 
     return lifespan
+
+
+async def _fetch_after(loading: asyncio.Task[None], fetching: Fetching) -> None:
+    """Fetch what is missing once the engines that are here have had their turn."""
+    await asyncio.wait({loading})
+    await fetching.run()
 
 
 def _warm_up_quietly() -> None:

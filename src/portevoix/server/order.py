@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from portevoix.codecs import find_format
 from portevoix.errors import InvalidParameter
+from portevoix.server.fields import read_number, read_seed, read_speaker, read_text, require_text, wrong_value
 from portevoix.speech import SpeechRequest
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ FIELDS = frozenset(
     ]
 )
 SPEED_DEFAULT = 1.0
-SEED_BITS = 63
 UNKNOWN_MODEL = "unknown model, default chain used"
 
 
@@ -67,96 +66,46 @@ def read_order(fields: Mapping[str, Any], engines: Collection[str], request_id: 
         InvalidParameter: a field is missing, of the wrong type or outside its range.
         UnknownFormat: the format is none of ours.
     """
-    model, text = _required_text(fields, "model"), _required_text(fields, "input")
-    _text(fields, "instructions")
+    model, text = require_text(fields, "model"), require_text(fields, "input")
+    read_text(fields, "instructions")
     is_engine = model in engines
     request = SpeechRequest(
         text,
         voice=_voice(fields),
-        language=_text(fields, "language"),
-        engine=_text(fields, "engine") or (model if is_engine else None),
-        speed=_number(fields, "speed", SPEED_DEFAULT),
-        speaker=_speaker(fields),
-        seed=_seed(fields),
+        language=read_text(fields, "language"),
+        engine=read_text(fields, "engine") or (model if is_engine else None),
+        speed=read_number(fields, "speed", SPEED_DEFAULT),
+        speaker=read_speaker(fields),
+        seed=read_seed(fields),
         request_id=request_id,
     )
     return Order(
         request,
-        find_format(_text(fields, "response_format") or "mp3").name,
+        find_format(read_text(fields, "response_format") or "mp3").name,
         _stream_format(fields),
         is_engine or model in MODELS,
         _ignored(fields),
     )
 
 
-def _required_text(fields: Mapping[str, Any], name: str) -> str:
-    value = _text(fields, name)
-    if value is None:
-        raise InvalidParameter(f"{name} is missing", hint=f"Send a text as {name}.", param=name)
-    return value
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str | None:
-    value = fields.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise _wrong(name, value, "it must be a text")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        why = f"character {error.start} is half of a surrogate pair"
-        raise InvalidParameter(f"{name} is no valid text", why, "Send whole characters.", param=name) from error
-    return value
-
-
 def _voice(fields: Mapping[str, Any]) -> str | None:
     voice = fields.get("voice")
-    name = _required_text({"voice": voice.get("id")}, "voice") if isinstance(voice, dict) else _text(fields, "voice")
+    name = require_text({"voice": voice.get("id")}, "voice") if isinstance(voice, dict) else read_text(fields, "voice")
     if name == "":
         raise InvalidParameter("voice is empty", hint="Name a voice, or leave it out.", param="voice")
     return name
 
 
-def _number(fields: Mapping[str, Any], name: str, default: float) -> float:
-    value = fields.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _wrong(name, value, "it must be a number")
-    return value
-
-
-def _seed(fields: Mapping[str, Any]) -> int:
-    value = fields.get("seed")
-    if value is None:
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int) or value.bit_length() > SEED_BITS:
-        raise _wrong("seed", value, f"it must be a whole number of at most {SEED_BITS} bits")
-    return value
-
-
-def _speaker(fields: Mapping[str, Any]) -> str | int | None:
-    value = fields.get("speaker")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return _text(fields, "speaker")
-
-
 def _stream_format(fields: Mapping[str, Any]) -> Literal["audio", "sse"]:
-    match _text(fields, "stream_format"):
+    match read_text(fields, "stream_format"):
         case None | "audio":
             return "audio"
         case "sse":
             return "sse"
         case other:
-            raise _wrong("stream_format", other, "it must be audio or sse")
+            raise wrong_value("stream_format", other, "it must be audio or sse")
 
 
 def _ignored(fields: Mapping[str, Any]) -> tuple[str, ...]:
     unused = {"instructions"} if fields.get("instructions") else set()
     return tuple(sorted(unused | (set(fields) - FIELDS)))
-
-
-def _wrong(name: str, value: object, why: str) -> InvalidParameter:
-    return InvalidParameter(f"{name} is {value!r:.60}", why, param=name)

@@ -17,6 +17,7 @@ from portevoix.server.encoding import encode_stream
 from portevoix.server.events import MEDIA_TYPE, done_event, encode_events
 from portevoix.server.headers import speech_headers
 from portevoix.server.order import Order, read_order
+from portevoix.server.sending import begin_answer, end_answer, send_piece
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -69,7 +70,7 @@ class SpeechEndpoint:
                 await (clip.gather_all() if scope["http_version"] == "1.0" else clip.gather_known())
                 answer = _Answer(order, speech, clip, self._encoded)
                 await (answer.send_events(send) if order.stream_format == "sse" else answer.send_audio(send))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await end_answer(send)
 
 
 class _Answer:
@@ -86,21 +87,21 @@ class _Answer:
         headers = self._headers(FORMATS[self._order.format_name].media_type)
         if self._clip.is_whole:
             content = await self._whole()
-            await _start(send, {**headers, "Content-Length": str(len(content))})
-            await _send(send, content)
+            await begin_answer(send, {**headers, "Content-Length": str(len(content))})
+            await send_piece(send, content)
             return
-        await _start(send, headers)
+        await begin_answer(send, headers)
         async with aclosing(self._pieces()) as pieces:
             async for piece in pieces:
-                await _send(send, piece)
+                await send_piece(send, piece)
 
     async def send_events(self, send: Send) -> None:
         """Send the same bytes as events, and at the end what happened on the way."""
-        await _start(send, self._headers(MEDIA_TYPE))
+        await begin_answer(send, self._headers(MEDIA_TYPE))
         async with aclosing(encode_events(self._pieces())) as events:
             async for event in events:
-                await _send(send, event)
-        await _send(send, done_event(self._order.request.text, self._speech.report))
+                await send_piece(send, event)
+        await send_piece(send, done_event(self._order.request.text, self._speech.report))
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of the format, with exact lengths inside where all of the audio is there."""
@@ -121,12 +122,3 @@ class _Answer:
         is_whole = self._clip.is_whole
         facts = speech_headers(self._order, self._speech.report, is_whole=is_whole, is_silent=is_silent)
         return {"Content-Type": media_type, **facts}
-
-
-async def _start(send: Send, headers: dict[str, str]) -> None:
-    lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": 200, "headers": lines})
-
-
-async def _send(send: Send, piece: bytes) -> None:
-    await send({"type": "http.response.body", "body": piece, "more_body": True})

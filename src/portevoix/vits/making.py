@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from portevoix.errors import EngineError, ModelUnsupported
+from portevoix.errors import ModelBroken, ModelUnsupported
 from portevoix.vits.expansion import Expansion
 from portevoix.vits.level import gain_for
 from portevoix.vits.network import Facts, Manner, SplitNetwork, WholeNetwork
@@ -31,6 +31,7 @@ CHUNK_FRAMES = 37
 TIMED_FRAMES = 64
 TIMED_RUNS = 3
 PROBE_PHONEMES = "aeioubdfklmnprstv"
+PROBE_LENGTH = 24
 PROBES = 3
 
 
@@ -90,7 +91,7 @@ def probe_sentences(config: VoiceConfig) -> Iterable[np.ndarray]:
     pads = config.phoneme_ids.get("_", (0,))
     known = [number for number in known if number < config.id_count] or [0]
     for seed in range(PROBES):
-        order = np.random.default_rng(seed).choice(known, 40)
+        order = np.random.default_rng(seed).choice(known, PROBE_LENGTH)
         yield np.array([number for phoneme in order for number in (phoneme, *pads)], dtype=np.int64)
 
 
@@ -129,16 +130,18 @@ def _fastest(candidates: list[Parts], config: VoiceConfig, device: Device) -> Pa
 
 def _decoding_seconds(parts: Parts, config: VoiceConfig, device: Device) -> float:
     try:
-        network = parts.network(device)
-    except EngineError:
+        decoder = open_session("decoder", parts.models["decoder"], device=device)
+    except ModelBroken:
         return float("inf")
-    facts = parts.facts
-    before, after = facts.decoder_reach
-    latents = np.zeros((facts.channels, before + TIMED_FRAMES + after), dtype=np.float32)
-    manner = Manner(speaker=config.default_speaker)
+    before, after = parts.facts.decoder_reach
+    arrays: dict[str, np.ndarray] = {
+        "latents": np.zeros((1, parts.facts.channels, before + TIMED_FRAMES + after), dtype=np.float32),
+        "margins": np.array([before, after], dtype=np.int64),
+        "sid": np.array([config.default_speaker], dtype=np.int64),
+    }
     times = []
     for _ in range(TIMED_RUNS):
         began = time.perf_counter()
-        network.decode(latents, before, after, manner)
+        decoder.run(arrays)
         times.append(time.perf_counter() - began)
     return min(times)

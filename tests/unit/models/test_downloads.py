@@ -44,10 +44,10 @@ LIMITS = Limits(total_seconds=60, stall_seconds=3, spare_bytes=0)
 
 
 def model_of(files: dict[str, bytes], *, knows: str = "sha256") -> Model:
-    listed = tuple(
-        ModelFile(path, len(content) if knows else 0, **{knows: hashlib.new(knows, content).hexdigest()} if knows else {})
-        for path, content in files.items()
-    )
+    def known(content: bytes) -> dict[str, object]:
+        return {"size_bytes": len(content), knows: hashlib.new(knows, content).hexdigest()} if knows else {}
+
+    listed = tuple(ModelFile(path, **known(content)) for path, content in files.items())
     return Model("voix", "piper", REPOSITORY, COMMIT, listed, ("fr-FR",))
 
 
@@ -77,7 +77,7 @@ def is_whole(folder: Path, files: dict[str, bytes] = FILES) -> bool:
 
 
 def has_parts_only(folder: Path) -> bool:
-    return all(path.name.endswith(INCOMPLETE) for path in folder.iterdir())
+    return all(path.name.endswith((INCOMPLETE, ".lock")) for path in folder.iterdir())
 
 
 async def test_brings_all_files_through_the_redirect_and_tells_how_far_it_is(tmp_path: Path) -> None:
@@ -176,15 +176,16 @@ async def test_one_damaged_copy_is_fetched_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("knows", ["", "md5"])
 async def test_without_a_checksum_of_our_own_the_hubs_is_checked(knows: str, tmp_path: Path) -> None:
-    with hub(FILES, faults=[None, Fault("flip")], stays=True) as one:
-        with pytest.raises(DownloadCorrupt, match="sha256"):
-            await fetch(one.url, tmp_path, model_of(FILES, knows=knows))
+    with hub(FILES, faults=[None, Fault("flip")], stays=True) as one, pytest.raises(DownloadCorrupt, match="sha256"):
+        await fetch(one.url, tmp_path, model_of(FILES, knows=knows))
 
 
 async def test_an_old_checksum_counts_where_the_hub_says_nothing(tmp_path: Path) -> None:
-    with hub(FILES, faults=[None, Fault("flip")], stays=True, states_checksums=False) as one:
-        with pytest.raises(DownloadCorrupt, match="md5"):
-            await fetch(one.url, tmp_path, model_of(FILES, knows="md5"))
+    with (
+        hub(FILES, faults=[None, Fault("flip")], stays=True, states_checksums=False) as one,
+        pytest.raises(DownloadCorrupt, match="md5"),
+    ):
+        await fetch(one.url, tmp_path, model_of(FILES, knows="md5"))
 
 
 async def test_a_hub_that_knows_no_ranges_is_asked_for_the_whole(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ async def test_offline_starts_nothing(tmp_path: Path) -> None:
         with pytest.raises(NotCached):
             await fetch(one.url, tmp_path, is_offline=True)
         assert not one.requests
-    assert not any(tmp_path.iterdir())
+    assert is_whole(tmp_path, {})
 
 
 async def test_a_disk_without_room_is_known_before_the_first_request(tmp_path: Path) -> None:
@@ -224,10 +225,9 @@ async def test_a_disk_without_room_is_known_before_the_first_request(tmp_path: P
 
 
 async def test_a_size_that_only_the_hub_knows_is_looked_at_before_the_first_byte(tmp_path: Path) -> None:
-    with hub(FILES) as one:
-        with pytest.raises(DiskFull):
-            await fetch(one.url, tmp_path, model_of(FILES, knows=""), limits=Limits(spare_bytes=10**18))
-    assert not any(tmp_path.iterdir())
+    with hub(FILES) as one, pytest.raises(DiskFull):
+        await fetch(one.url, tmp_path, model_of(FILES, knows=""), limits=Limits(spare_bytes=10**18))
+    assert is_whole(tmp_path, {})
 
 
 async def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
@@ -282,27 +282,29 @@ async def test_who_stops_waiting_does_not_stop_the_others(tmp_path: Path) -> Non
 
 async def test_a_killed_process_is_followed_by_another_that_goes_on(tmp_path: Path) -> None:
     with hub(FILES) as one:
-        async with downloading(one.url) as (downloads, _):
-            async with half_way(one, downloads, tmp_path) as waiter:
-                for child in children():
-                    os.kill(child, signal.SIGKILL)
-                one.goes_on.set()
-                await waiter
+        async with downloading(one.url) as (downloads, _), half_way(one, downloads, tmp_path) as waiter:
+            for child in children():
+                os.kill(child, signal.SIGKILL)
+            one.goes_on.set()
+            await waiter
         assert one.requests[-1].headers["range"].startswith("bytes=")
     assert is_whole(tmp_path)
 
 
 async def test_two_programs_fetch_one_after_the_other(tmp_path: Path) -> None:
     with hub(FILES) as one:
-        async with downloading(one.url) as (first, _), downloading(one.url) as (second, told):
-            async with half_way(one, first, tmp_path) as waiter:
-                late = asyncio.create_task(second.fetch(VOICE, Store(tmp_path)))
-                async with aclosing(second.watch()) as changes:
-                    async for progress in changes:
-                        if progress.phase == "waiting":
-                            break
-                one.goes_on.set()
-                await asyncio.gather(waiter, late)
+        async with (
+            downloading(one.url) as (first, _),
+            downloading(one.url) as (second, told),
+            half_way(one, first, tmp_path) as waiter,
+        ):
+            late = asyncio.create_task(second.fetch(VOICE, Store(tmp_path)))
+            async with aclosing(second.watch()) as changes:
+                async for progress in changes:
+                    if progress.phase == "waiting":
+                        break
+            one.goes_on.set()
+            await asyncio.gather(waiter, late)
         assert len(one.requests) == 2 * len(FILES)
     assert told[-1].phase == "done"
     assert is_whole(tmp_path)
@@ -310,13 +312,12 @@ async def test_two_programs_fetch_one_after_the_other(tmp_path: Path) -> None:
 
 async def test_closing_leaves_no_process(tmp_path: Path) -> None:
     with hub(FILES) as one:
-        async with downloading(one.url) as (downloads, _):
-            async with half_way(one, downloads, tmp_path) as waiter:
-                assert children()
-                await downloads.aclose()
-                assert not children()
-                with pytest.raises(DownloadCancelled):
-                    await waiter
+        async with downloading(one.url) as (downloads, _), half_way(one, downloads, tmp_path) as waiter:
+            assert children()
+            await downloads.aclose()
+            assert not children()
+            with pytest.raises(DownloadCancelled):
+                await waiter
 
 
 def children() -> list[int]:

@@ -1,0 +1,255 @@
+"""`models list`, `get`, `rm`, `verify`, `path`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from portevoix.cli.invocation import Invocation, shared_options
+from portevoix.clock import Clock, system_clock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from portevoix.models.library import Entry, Library
+    from portevoix.models.progress import Progress
+
+LOG_STEPS = 10
+BAR_CHARACTERS = 24
+REFRESH_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """Show one model.
+
+    Attributes:
+        model: its name.
+        languages: tags, with commas between them.
+        size_bytes: of all its files.
+        speakers: how many voices it has.
+        state: `installed` or `available`.
+        licence: of the recordings it was made from.
+        about: a remark, or "".
+    """
+
+    model: str
+    languages: str
+    size_bytes: int
+    speakers: int
+    state: str
+    licence: str
+    about: str
+
+
+@click.group()
+def models() -> None:
+    """List, fetch and remove voices."""
+
+
+@models.command("list")
+@click.option("--lang", metavar="TAG", help="List those of this language alone.")
+@click.option("--installed", is_flag=True, help="List those alone that are on this machine.")
+@click.option("--refresh", is_flag=True, help="Fetch the publisher's full list first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@shared_options(is_hidden=True)
+@click.pass_obj
+def list_models(invocation: Invocation, lang: str | None, *, installed: bool, refresh: bool, as_json: bool) -> None:
+    """List what can be fetched, with its licence."""
+    from portevoix.cli.session import run
+    from portevoix.cli.tables import print_json, print_table
+
+    entries = run(_entries(invocation, refreshes=refresh))
+    shown = [entry for entry in entries if _speaks(entry, lang) and (entry.is_installed or not installed)]
+    rows = [_row(entry) for entry in shown]
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    table = [(*tuple(asdict(row).values())[:2], _megabytes(row.size_bytes), row.speakers, row.state, row.licence,
+              row.about) for row in rows]  # fmt: skip
+    print_table(("model", "languages", "size", "speakers", "state", "licence", "about"), table, flexible=2)
+
+
+@models.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: where the files lie.")
+@shared_options(is_hidden=True)
+@click.pass_obj
+def get(invocation: Invocation, names: tuple[str, ...], *, as_json: bool) -> None:
+    """Fetch models.
+
+    Progress is drawn on a terminal, else told in a line for each tenth. A download that was stopped goes on where it
+    stopped.
+    """
+    from portevoix.cli.session import run
+    from portevoix.cli.tables import print_json
+
+    places = run(_fetch(invocation, names))
+    if as_json:
+        print_json(places)
+
+
+@models.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@shared_options(is_hidden=True)
+@click.pass_obj
+def rm(invocation: Invocation, names: tuple[str, ...]) -> None:
+    """Remove models, also what is left of a download that was stopped."""
+    library = _library(invocation)
+    for name in names:
+        click.echo(f"{name} removed, {_megabytes(library.store.remove(name))} are free again", err=True)
+
+
+@models.command()
+@click.argument("names", nargs=-1, metavar="[NAME…]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@shared_options(is_hidden=True)
+@click.pass_obj
+def verify(invocation: Invocation, names: tuple[str, ...], *, as_json: bool) -> None:
+    """Compare the files of models with their checksums; without NAME those of all that are installed.
+
+    Ends with 4 when one is damaged.
+    """
+    from portevoix.cli.tables import print_json, print_table
+
+    library = _library(invocation)
+    chosen = [library.catalogue.find(name) for name in names] if names else [
+        entry.model for entry in library.entries() if entry.is_installed
+    ]  # fmt: skip
+    verdicts = [verdict for model in chosen for verdict in library.store.verify(model)]
+    if as_json:
+        print_json(verdicts)
+    else:
+        print_table(("file", "found"), [(verdict.path.name, verdict.found) for verdict in verdicts])
+    if not all(verdict.is_sound for verdict in verdicts):
+        from portevoix.errors import ModelBroken
+
+        raise ModelBroken("a model is damaged", hint="Remove it (portevoix models rm NAME) and fetch it again.")
+
+
+@models.command()
+@click.argument("name", required=False)
+@shared_options(is_hidden=True)
+@click.pass_obj
+def path(invocation: Invocation, name: str | None) -> None:
+    """Print the folder in which models are kept, or where the files of NAME lie or would lie."""
+    library = _library(invocation)
+    places = library.store.places(library.catalogue.find(name)) if name else (library.store.folder,)
+    for place in places:
+        click.echo(place.absolute())
+
+
+def _library(invocation: Invocation) -> Library:
+    from portevoix.app import build
+
+    return build(invocation.read()).library
+
+
+@asynccontextmanager
+async def _open_library(invocation: Invocation) -> AsyncIterator[Library]:
+    library = _library(invocation)
+    try:
+        yield library
+    finally:
+        await library.aclose()
+
+
+async def _entries(invocation: Invocation, *, refreshes: bool) -> tuple[Entry, ...]:
+    async with _open_library(invocation) as library:
+        if refreshes:
+            await library.refresh()
+        return library.entries()
+
+
+async def _fetch(invocation: Invocation, names: tuple[str, ...]) -> dict[str, list[str]]:
+    async with _open_library(invocation) as library:
+        wanted = [library.catalogue.find(name) for name in names]
+        for model in wanted:
+            about = f" ({model.about})" if model.about else ""
+            click.echo(f"{model.name}: {_megabytes(model.size_bytes)}, licence {model.licence}{about}", err=True)
+        display = Display()
+        library.downloads.listeners.append(display)
+        try:
+            await asyncio.gather(*(library.fetch(model.name) for model in wanted))
+        finally:
+            display.clear()
+        for model in wanted:
+            click.echo(f"{model.name} is in {library.store.folder}", err=True)
+        return {model.name: [str(place.absolute()) for place in library.store.places(model)] for model in wanted}
+
+
+class Display:
+    """Show downloads on stderr: a bar on a terminal, else a line for each tenth; a listener."""
+
+    def __init__(self, *, is_seen: bool | None = None, clock: Clock = system_clock) -> None:
+        """Draw where `is_seen` says that somebody looks; found out when None."""
+        self._is_seen = sys.stderr.isatty() if is_seen is None else is_seen
+        self._clock = clock
+        self._next = 0.0
+        self._tenths: dict[str, int] = {}
+        self._latest: dict[str, Progress] = {}
+
+    def __call__(self, progress: Progress) -> None:
+        """Show one step, where it is worth while."""
+        self._latest[progress.model] = progress
+        if self._is_seen:
+            self._draw()
+            return
+        tenth = int(LOG_STEPS * progress.ratio)
+        if progress.phase == "fetching" and tenth > self._tenths.setdefault(progress.model, 0):
+            self._tenths[progress.model] = tenth
+            click.echo(line(progress), err=True)
+
+    def clear(self) -> None:
+        """Remove what is drawn."""
+        if self._is_seen:
+            click.echo("\r\x1b[K", err=True, nl=False, color=True)
+
+    def _draw(self) -> None:
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + REFRESH_SECONDS
+        under_way = [one for one in self._latest.values() if not one.has_ended]
+        if under_way:
+            more = f"  and {len(under_way) - 1} more" if len(under_way) > 1 else ""
+            filled = int(under_way[0].ratio * BAR_CHARACTERS)
+            bar = "#" * filled + "-" * (BAR_CHARACTERS - filled)
+            click.echo(f"\r[{bar}] {line(under_way[0])}{more}\x1b[K", err=True, nl=False, color=True)
+
+
+def line(progress: Progress) -> str:
+    """Return how far a download is, in words."""
+    from portevoix.cli.progress import clock_face
+
+    if progress.phase != "fetching":
+        return f"{progress.model}  {progress.phase}"
+    parts = [
+        f"{progress.model}  {progress.ratio:.0%} of {_megabytes(progress.total_bytes)}",
+        f"{_megabytes(progress.bytes_per_second)}/s",
+    ]
+    if progress.seconds_left is not None:
+        parts.append(f"{clock_face(progress.seconds_left)} left")
+    return "  ".join(parts)
+
+
+def _row(entry: Entry) -> ModelRow:
+    model = entry.model
+    state = "installed" if entry.is_installed else "available"
+    return ModelRow(model.name, ", ".join(model.languages), model.size_bytes, model.speakers, state, model.licence,
+                    model.about)  # fmt: skip
+
+
+def _speaks(entry: Entry, language: str | None) -> bool:
+    wanted = (language or "").replace("_", "-").lower()
+    tags = [tag.lower() for tag in entry.model.languages]
+    return not wanted or any(tag == wanted or tag.startswith(f"{wanted}-") for tag in tags)
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 1e6:.1f} MB"

@@ -1,0 +1,149 @@
+"""Models over HTTP: what there is, fetching, stopping, removing, and how far downloads are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from portevoix.errors import InvalidParameter
+from portevoix.models.faults import ModelUnknown
+from portevoix.server.body import read_object
+from portevoix.server.errors import ModelNotFound
+from portevoix.server.hosts import require_this_machine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from starlette.requests import Request
+
+    from portevoix.app import App
+    from portevoix.models.catalogue import Model
+    from portevoix.models.library import Entry
+    from portevoix.models.progress import Progress
+
+FRESH = {"Cache-Control": "no-store"}
+KEEP_ALIVE = b": nothing new\n\n"
+KEEP_ALIVE_SECONDS = 15.0
+
+
+class ModelDesk:
+    """Answer for the models of one app; what changes anything is for clients on this machine."""
+
+    def __init__(self, app: App) -> None:
+        """Answer for `app`."""
+        self._app = app
+        self._library = app.library
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/api/models", self.list),
+            Route("/api/models", self.fetch, methods=["POST"]),
+            Route("/api/models/events", self.events),
+            Route("/api/models/{name}", self.show),
+            Route("/api/models/{name}", self.remove, methods=["DELETE"]),
+            Route("/api/models/{name}/download", self.cancel, methods=["DELETE"]),
+        ]
+
+    async def list(self, _: Request) -> Response:
+        """Return every model, installed or not, with its licence."""
+        entries = await asyncio.to_thread(self._library.entries)
+        return JSONResponse({"models": [describe(entry) for entry in entries]}, headers=FRESH)
+
+    async def show(self, request: Request) -> Response:
+        """Return one model."""
+        return self._answer(self._find(request.path_params["name"]))
+
+    async def fetch(self, request: Request) -> Response:
+        """Begin to fetch the model that the body names, `{"name": …}`, or join who does already."""
+        require_this_machine(request)
+        name = (await read_object(request, self._app.settings.server.max_body_bytes)).get("name")
+        if not isinstance(name, str):
+            raise InvalidParameter("name is missing", hint='Send {"name": "fr_FR-siwis-medium"}.', param="name")
+        model = self._find(name)
+        self._library.downloads.begin(model, self._library.store)
+        return self._answer(model, 202)
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop a download; there being none is no error."""
+        require_this_machine(request)
+        model = self._find(request.path_params["name"])
+        self._library.downloads.cancel(model.name)
+        return self._answer(model, 202)
+
+    async def remove(self, request: Request) -> Response:
+        """Take a model's files away."""
+        require_this_machine(request)
+        model = self._find(request.path_params["name"])
+        if self._library.store.has(model):
+            await asyncio.to_thread(self._library.store.remove, model.name)
+        return self._answer(model)
+
+    async def events(self, _: Request) -> Response:
+        """Return server-sent events: the latest of each download, then each change."""
+        return StreamingResponse(self._changes(), media_type="text/event-stream", headers=FRESH)
+
+    async def _changes(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._library.downloads.watch()) as changes:
+            pending = asyncio.ensure_future(anext(changes))
+            try:
+                while True:
+                    done, _ = await asyncio.wait({pending}, timeout=KEEP_ALIVE_SECONDS)
+                    if not done:
+                        yield KEEP_ALIVE
+                        continue
+                    yield f"data: {json.dumps(describe_progress(pending.result()))}\n\n".encode()
+                    pending = asyncio.ensure_future(anext(changes))
+            finally:
+                pending.cancel()
+                await asyncio.gather(pending, return_exceptions=True)
+
+    def _find(self, name: str) -> Model:
+        try:
+            return self._library.catalogue.find(name)
+        except ModelUnknown as error:
+            raise ModelNotFound(error.what, error.why, error.hint, param="name") from error
+
+    def _answer(self, model: Model, status: int = 200) -> Response:
+        return JSONResponse(describe(self._library.entry(model)), status, FRESH)
+
+
+def describe(entry: Entry) -> dict[str, Any]:
+    """Return a model as JSON."""
+    model = entry.model
+    return {
+        "name": model.name,
+        "kind": model.kind,
+        "languages": list(model.languages),
+        "quality": model.quality,
+        "speakers": model.speakers,
+        "can_clone": model.can_clone,
+        "licence": model.licence,
+        "about": model.about,
+        "size_bytes": model.size_bytes,
+        "repository": model.repository,
+        "revision": model.revision,
+        "installed": entry.is_installed,
+        "download": describe_progress(entry.progress) if entry.progress else None,
+    }
+
+
+def describe_progress(progress: Progress) -> dict[str, Any]:
+    """Return how far a download is as JSON."""
+    left = progress.seconds_left
+    return {
+        "model": progress.model,
+        "phase": progress.phase,
+        "done_bytes": progress.done_bytes,
+        "total_bytes": progress.total_bytes,
+        "ratio": round(progress.ratio, 4),
+        "bytes_per_second": round(progress.bytes_per_second),
+        "seconds_left": None if left is None else round(left, 1),
+        "code": progress.code,
+        "why": progress.why,
+    }
