@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,9 @@ FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 3600.0
 LOG_STEPS = 10
 """Log lines in one download."""
+
+
+Pause = Callable[[float], Awaitable[object]]
 
 
 class DownloadMetrics:
@@ -82,9 +85,10 @@ class DownloadLog:
 class Fetching:
     """Keep looking for voices that are wanted and missing, until none is."""
 
-    def __init__(self, app: App) -> None:
-        """Serve `app`; its downloads are counted and logged from now on."""
+    def __init__(self, app: App, *, pause: Pause = asyncio.sleep) -> None:
+        """Serve `app`, whose downloads are counted and logged from now on; `pause` waits between attempts."""
         self._app = app
+        self._pause = pause
         self._told = ""
         app.library.downloads.listeners += [DownloadMetrics(app.metrics.registry), DownloadLog()]
 
@@ -105,7 +109,7 @@ class Fetching:
                 except PortevoixError as error:
                     self._tell(model, error)
             if self._missing():
-                await asyncio.sleep(pause_seconds)
+                await self._pause(pause_seconds)
                 pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
     async def _fetch(self, level: Level, model: Model, store: Store) -> None:

@@ -26,7 +26,8 @@ from portevoix.errors import (
     VoiceNotFound,
 )
 from portevoix.events import Event, Spoken
-from portevoix.speaker import Speaker, SpeakerSettings, _Joint
+from portevoix.joint import Joint
+from portevoix.speaker import Speaker, SpeakerSettings
 from portevoix.speech import Source, SpeechReport, SpeechRequest
 from tests.scripted import ScriptedEngine, fails, hear_words
 from tests.unit.test_chain import chain, now
@@ -286,7 +287,7 @@ def test_a_chain_keeps_its_levels_in_order_of_priority() -> None:
 @virtual
 async def test_a_change_of_engine_makes_no_click() -> None:
     """A step where one voice ends and another begins is spread over milliseconds."""
-    joint = _Joint(16_000)
+    joint = Joint(16_000)
     loud, quiet = np.full(1600, 0.8, np.float32), np.zeros(1600, np.float32)
     pieces = [
         *joint.push(AudioChunk(loud, 16_000, source=Source("a", "a-fr"))),

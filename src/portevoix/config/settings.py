@@ -229,11 +229,13 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class WyomingSettings:
-    """Where Home Assistant and others that speak Wyoming find the server; they show no key, so mind who can reach it."""
+    """Where Home Assistant finds the server by the Wyoming protocol, which has no keys: mind who can reach it."""
 
     enabled: bool = field(default=False, metadata=about("serve the Wyoming protocol as well"))
     host: str = field(default="127.0.0.1", metadata=about("address to listen on; `0.0.0.0` for every network"))
-    port: int = field(default=10_200, metadata=about("port to listen on; 0 takes a free one", minimum=0, maximum=65_535))
+    port: int = field(
+        default=10_200, metadata=about("port to listen on; 0 takes a free one", minimum=0, maximum=65_535)
+    )
     unix_socket: Path | None = field(default=None, metadata=about("Unix socket to listen on as well"))
     max_connections: int = field(
         default=100, metadata=about("clients that are connected at once; more are turned away", minimum=1)

@@ -109,7 +109,10 @@ async def _in_process(order: Order, watch: _Watch, tell: Step) -> bool:
         PortevoixError: what it told.
         DownloadStalled: it told nothing for too long, or too little.
     """
-    process = await asyncio.create_subprocess_exec(*COMMAND, stdin=PIPE, stdout=PIPE, start_new_session=True)
+    try:
+        process = await asyncio.create_subprocess_exec(*COMMAND, stdin=PIPE, stdout=PIPE, start_new_session=True)
+    except OSError as error:
+        raise FetchError("the process that fetches cannot be started", error.strerror or str(error)) from error
     assert process.stdin is not None  # noqa: S101 - it was asked for
     try:
         process.stdin.write(order.line())

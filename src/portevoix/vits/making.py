@@ -44,11 +44,11 @@ def make_parts(model: Path, config: VoiceConfig, device: Device = CPU) -> Parts:
         ModelBroken: the file is no model.
     """
     whole = WholeNetwork(open_session("voice", model))
-    parts = _fastest(_candidates(model), config, device)
+    parts, frame_seconds = _fastest(_candidates(model), config, device)
     network = parts.network(device)
     prove(network, whole, config)
     probes = [speak(network, ids, Manner(seed=1)) for ids in probe_sentences(config)]
-    facts = replace(parts.facts, gain=gain_for(probes))
+    facts = replace(parts.facts, gain=gain_for(probes), frame_seconds=frame_seconds)
     return Parts(facts, parts.models)
 
 
@@ -123,12 +123,13 @@ def _candidates(model: Path) -> list[Parts]:
     ]
 
 
-def _fastest(candidates: list[Parts], config: VoiceConfig, device: Device) -> Parts:
-    """Return the parts whose decoder takes the least time here; processors differ in what they like."""
-    return min(candidates, key=lambda parts: _decoding_seconds(parts, config, device))
+def _fastest(candidates: list[Parts], config: VoiceConfig, device: Device) -> tuple[Parts, float]:
+    """Return the parts whose decoder takes the least time here, and that time; processors differ in what they like."""
+    timed = [(parts, _frame_seconds(parts, config, device)) for parts in candidates]
+    return min(timed, key=lambda entry: entry[1])
 
 
-def _decoding_seconds(parts: Parts, config: VoiceConfig, device: Device) -> float:
+def _frame_seconds(parts: Parts, config: VoiceConfig, device: Device) -> float:
     try:
         decoder = open_session("decoder", parts.models["decoder"], device=device)
     except ModelBroken:
@@ -144,4 +145,4 @@ def _decoding_seconds(parts: Parts, config: VoiceConfig, device: Device) -> floa
         began = time.perf_counter()
         decoder.run(arrays)
         times.append(time.perf_counter() - began)
-    return min(times)
+    return min(times) / TIMED_FRAMES

@@ -34,6 +34,7 @@ class Facts:
         draws_durations: whether durations take noise.
         has_speakers: whether the parts take a speaker.
         gain: the voice's gain, see `portevoix.vits.level`.
+        frame_seconds: how long one thread took to decode a frame where the parts were made; 0 where it is not known.
     """
 
     hop_samples: int
@@ -43,6 +44,7 @@ class Facts:
     draws_durations: bool
     has_speakers: bool
     gain: float = 1.0
+    frame_seconds: float = 0.0
 
     def to_json(self) -> dict[str, object]:
         """Return the same as what JSON can hold."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FORM = 1
+FORM = 2
 PART_NAMES = ("encoder", "flow", "decoder")
 FACTS_FILE = "facts.json"
 UNFINISHED = ".unfinished-"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 ALMOST_ALL = 1.25
 """What is left is taken at once when it is this many chunks or less: a small last chunk costs nearly a large one."""
 
+SLOWEST_GROWTH, FASTEST_GROWTH = 2, 12
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -28,7 +30,7 @@ class Schedule:
     first_in_crowd: int = 16
     crowd: int = 8
     growth: int = 2
-    growth_alone: int = 4
+    growth_alone: int = 2
     largest: int = 128
 
     def size(self, previous: int, company: int, workers: int, left: int | None) -> int:
@@ -50,6 +52,22 @@ class Schedule:
         if previous and is_alone and left <= workers * wanted:
             return -(-left // min(workers, -(-left // max(previous, self.largest // 2))))
         return left if left <= wanted * ALMOST_ALL else wanted
+
+
+def schedule_for(frame_seconds: float, heard_seconds: float) -> Schedule:
+    """Return the schedule for a voice of a measured speed.
+
+    Args:
+        frame_seconds: how long one thread takes to decode a frame; 0 where it is not known.
+        heard_seconds: how long a frame sounds.
+
+    A chunk must be ready before the one before it has been heard. Half of that time is left for the flow, and for what
+    cores take from one another.
+    """
+    if frame_seconds <= 0:
+        return Schedule()
+    possible = int(heard_seconds / frame_seconds / 2)
+    return Schedule(growth_alone=max(SLOWEST_GROWTH, min(FASTEST_GROWTH, possible)))
 
 
 WHOLE_AT_ONCE = Schedule(first=2**30, first_in_crowd=2**30, largest=2**30)

@@ -130,12 +130,16 @@ class Utterance:
         return max(1, self._frames - context - self._bounds[-1])
 
     def _ready(self) -> list[tuple[int, Callable[[], Work]]]:
-        """Return the frame at which each step that could begin now is needed, with the step."""
+        """Return the frame at which each step that could begin now is needed, with the step.
+
+        Until the first chunk is being decoded nothing else of the sentence is worked on: cores that share caches would
+        slow down what the listener waits for.
+        """
         steps: list[tuple[int, Callable[[], Work]]] = []
         context = self._facts.flow_reach[1] + self._facts.decoder_reach[1]
         if self._encodings_begun == self._encodings_done < len(self._windows):
             steps.append((self._frames - context, self._begin_encoding))
-        if self._can_flow():
+        if self._can_flow() and (not self._flow_begun or self._chunks_begun):
             steps.append((self._bounds[self._flow_begun], self._begin_flow))
         if self._chunks_begun < self._flow_done:
             steps.append((self._bounds[self._chunks_begun], self._begin_chunk))

@@ -23,7 +23,7 @@ from portevoix.vits.level import Level, gain_for
 from portevoix.vits.making import make_parts, probe_sentences
 from portevoix.vits.network import Manner, Network, SparedNetwork, WholeNetwork
 from portevoix.vits.parts import PartsStore, find_or_make
-from portevoix.vits.schedule import Schedule
+from portevoix.vits.schedule import Schedule, schedule_for
 from portevoix.vits.scheduler import Priority, Scheduler, Terms
 from portevoix.vits.sessions import CPU, Device, open_session
 from portevoix.vits.utterance import Piece, Utterance, WholeUtterance
@@ -104,6 +104,9 @@ class VitsVoice:
         folders = [model.with_name(model.name + ".parts"), *([parts_folder] if parts_folder else [])]
         store = PartsStore(folders, fingerprint, device)
         network, gain, why = _network(model, settings, store, device)
+        if schedule is None and not isinstance(network, WholeNetwork):
+            facts = network.facts
+            schedule = schedule_for(facts.frame_seconds, facts.hop_samples / settings.sample_rate)
         _warm_up(network, settings)
         return cls(
             network,

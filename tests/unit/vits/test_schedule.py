@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portevoix.vits.schedule import Schedule
+from portevoix.vits.schedule import Schedule, schedule_for
 
 
 def sizes(frames, company=1, workers=2, schedule=None):
@@ -20,8 +20,11 @@ def test_begins_small_and_grows():
     assert sizes(700, company=2) == [8, 16, 32, 64, 128, 128, 128, 128, 68]
 
 
-def test_grows_faster_alone():
-    assert sizes(700) == [8, 32, 128, 128, 128, 128, 74, 74]
+def test_grows_faster_alone_if_the_voice_is_fast():
+    fast, slow = schedule_for(0.00025, 0.0116), schedule_for(0.004, 0.0116)
+    assert sizes(700, schedule=fast) == [8, 96, 128, 128, 128, 106, 106]
+    assert sizes(700, schedule=slow)[:5] == [8, 16, 32, 64, 128]
+    assert schedule_for(0.0, 0.0116) == Schedule()
 
 
 def test_a_crowd_begins_with_more():
@@ -29,7 +32,7 @@ def test_a_crowd_begins_with_more():
 
 
 def test_a_short_sentence_has_few_chunks_that_keep_every_worker_busy():
-    assert sizes(170) == [8, 32, 65, 65]
+    assert sizes(170, schedule=Schedule(growth_alone=12)) == [8, 81, 81]
     assert sizes(10) == [10]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from portevoix.errors import InvalidParameter
 from portevoix.server.fields import read_section, read_speaker, read_text, wrong_value
@@ -47,8 +47,9 @@ def plain_text(ssml: str) -> str:
         InvalidParameter: it is not well-formed, or declares entities, which can grow without bounds.
     """
     if "<!" in ssml:
-        raise InvalidParameter("the SSML is refused", "it has declarations", "Send elements and text alone.", param="text")
+        hint = "Send elements and text alone."
+        raise InvalidParameter("the SSML is refused", "it has declarations", hint, param="text")
     try:
-        return " ".join("".join(Xml.fromstring(ssml).itertext()).split())  # noqa: S314 - without declarations it is safe
-    except Xml.ParseError as error:
+        return " ".join("".join(ET.fromstring(ssml).itertext()).split())  # noqa: S314 - no declarations
+    except ET.ParseError as error:
         raise InvalidParameter("the SSML is not well-formed", str(error), param="text") from error

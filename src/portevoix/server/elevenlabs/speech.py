@@ -1,0 +1,92 @@
+"""`POST /v1/text-to-speech/{voice_id}` and its `/stream`."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from portevoix.server.body import read_object
+from portevoix.server.clip import Clip
+from portevoix.server.departure import while_present
+from portevoix.server.elevenlabs.errors import detail_answer
+from portevoix.server.elevenlabs.order import read_order, read_output
+from portevoix.server.encoding import encode_through, run_encoder
+from portevoix.server.headers import speech_headers
+from portevoix.server.sending import begin_answer, end_answer, send_piece
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from portevoix.app import App
+    from portevoix.server.elevenlabs.formats import OutputFormat
+    from portevoix.server.order import Order
+    from portevoix.server.queue import Queue
+    from portevoix.speaker import Speech
+
+logger = logging.getLogger(__name__)
+
+
+class ElevenLabsSpeech:
+    """Speak a text that is there as a whole; errors and departures as in the server's own speech call."""
+
+    def __init__(self, app: App, queue: Queue, *, is_stream: bool) -> None:
+        """Speak with `app`, in turns of `queue`; as a stream, or as a clip that is complete before it is sent."""
+        self._app = app
+        self._queue = queue
+        self._is_stream = is_stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request.
+
+        Raises:
+            PortevoixError: refused, nobody could speak, or broken off in mid-answer.
+        """
+        scope["state"]["error_answer"] = detail_answer
+        request = Request(scope, receive)
+        output = read_output(request.query_params)
+        fields = await read_object(request, self._app.settings.server.max_body_bytes)
+        engines = [level.name for level in self._app.levels]
+        order = read_order(fields, request.path_params["voice_id"], engines, request.state.request_id)
+        if not await while_present(receive, self._answer(order, output, scope, send)):
+            logger.info("speech.abandoned", extra={"request_id": order.request.request_id})
+
+    async def _answer(self, order: Order, output: OutputFormat, scope: Scope, send: Send) -> None:
+        speaker = self._app.speaker
+        speaker.check(order.request)
+        await speaker.cast(order.request, order.request.text)
+        async with self._queue.turn():
+            speech = await speaker.open(order.request)
+            async with aclosing(Clip(speech)) as clip:
+                is_whole = not self._is_stream or scope["http_version"] == "1.0"
+                await (clip.gather_all() if is_whole else clip.gather_known())
+                headers = {"Content-Type": output.media_type, **_facts(order, speech, clip)}
+                await (_send_whole if clip.is_whole else _send_stream)(clip, output, headers, send)
+        await end_answer(send)
+
+
+def _facts(order: Order, speech: Speech, clip: Clip) -> dict[str, str]:
+    source = clip.gathered[0].source
+    is_silent = source is not None and source.is_silent
+    return speech_headers(order, speech.report, is_whole=clip.is_whole, is_silent=is_silent)
+
+
+async def _send_whole(clip: Clip, output: OutputFormat, headers: dict[str, str], send: Send) -> None:
+    def encode() -> bytes:
+        writer = output.encoder(clip.sample_rate, is_file=True)
+        return b"".join(writer.encode(chunk.samples) for chunk in clip.gathered) + writer.finish()
+
+    content = await run_encoder(encode, is_light=output.recipe is None)
+    await begin_answer(send, {**headers, "Content-Length": str(len(content))})
+    await send_piece(send, content)
+
+
+async def _send_stream(clip: Clip, output: OutputFormat, headers: dict[str, str], send: Send) -> None:
+    make = partial(output.encoder, clip.sample_rate)
+    await begin_answer(send, headers)
+    async with aclosing(encode_through(make, clip.chunks(), is_light=output.recipe is None)) as pieces:
+        async for piece in pieces:
+            await send_piece(send, piece)
