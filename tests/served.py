@@ -70,8 +70,9 @@ def served(app: App) -> Generator[Served, None, None]:
 
     async def run() -> None:
         config = uvicorn.Config(
-            create_application(app, queue=queue), http="h11", ws="none", loop="asyncio", lifespan="on", log_config=None,
-            access_log=False, server_header=False, timeout_graceful_shutdown=2,
+            create_application(app, queue=queue), http="h11", ws="websockets-sansio", loop="asyncio",
+            lifespan="on", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
+            ws_max_size=app.settings.server.max_body_bytes, ws_per_message_deflate=False,
         )  # fmt: skip
         servers.append(Server(config, queue))
         telling = asyncio.create_task(servers[0].listening.wait())

@@ -304,7 +304,7 @@ class Level:
         return keep
 
     def _key(self, utterance: Utterance) -> str:
-        return self._key_of(replace(utterance, slack_seconds=0.0, request_id=""))
+        return self._key_of(replace(utterance, slack_seconds=0.0, continues=False, request_id=""))
 
     def _make_key(self, said: Utterance) -> str:
         return sentence_key(

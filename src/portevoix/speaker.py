@@ -264,7 +264,15 @@ class _Telling:
     def _utterance(self, sentence: str, voice: Voice, language: str) -> Utterance:
         request = self._request
         return Utterance(
-            sentence, voice, language, request.speed, request.speaker, request.seed, self._slack(), request.request_id
+            sentence,
+            voice,
+            language,
+            request.speed,
+            request.speaker,
+            request.seed,
+            slack_seconds=self._slack(),
+            continues=self._report.first_audio_seconds is not None,
+            request_id=request.request_id,
         )
 
     def _slack(self) -> float:

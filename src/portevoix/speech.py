@@ -85,6 +85,7 @@ class Utterance:
         speaker: name or number of a speaker inside the voice.
         seed: the same seed gives the same samples, where the engine can.
         slack_seconds: how long the listener is still busy with audio before this sentence; 0 when somebody waits.
+        continues: it goes on with speech that somebody is already listening to.
         request_id: for logs.
     """
 
@@ -95,6 +96,7 @@ class Utterance:
     speaker: str | int | None = None
     seed: int = 0
     slack_seconds: float = 0.0
+    continues: bool = False
     request_id: str = ""
 
     def rest(self, start: int) -> Utterance:

@@ -128,21 +128,26 @@ class PiperNative:
             raise self._reason() or EngineUnavailable("no voice is loaded")
 
     async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
-        """Speak one sentence, from its first frames on."""
+        """Speak one sentence, from its first frames on.
+
+        Raises:
+            Overloaded: those who are listening already would no longer hear it in real time.
+            CannotSay: the voice has no sounds for the text.
+        """
         loaded = await self._voice(utterance.voice.name)
         sentences = loaded.phonemizer.sentences(utterance.text)
         if not sentences:
             raise CannotSay(f"{loaded.name} has no sounds for this text")
         words = loaded.phonemizer.words(utterance.text, sentences)
-        offset_seconds = 0.0
-        for index, sentence in enumerate(sentences):
-            spoken = [word for word in words if word.sentence == index]
-            seconds = 0.0
-            async with aclosing(self._sentence(loaded, sentence, utterance, spoken, offset_seconds)) as chunks:
-                async for chunk in chunks:
-                    seconds += chunk.seconds
-                    yield chunk
-            offset_seconds += seconds
+        began_seconds = seconds = 0.0
+        with loaded.network.admit(is_listening=utterance.continues):
+            for index, sentence in enumerate(sentences):
+                spoken = [word for word in words if word.sentence == index]
+                async with aclosing(self._sentence(loaded, sentence, utterance, spoken, began_seconds)) as chunks:
+                    async for chunk in chunks:
+                        seconds += chunk.seconds
+                        yield chunk
+                began_seconds = seconds
 
     async def aclose(self) -> None:
         """Forget all voices and end the worker threads."""

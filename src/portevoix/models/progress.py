@@ -15,6 +15,9 @@ ENDED: tuple[Phase, ...] = ("done", "failed", "cancelled")
 WINDOW_SECONDS = 5.0
 """Over which the speed is measured."""
 
+LEAST_SECONDS = 0.3
+"""Shorter than this tells nothing of the speed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -92,5 +95,6 @@ class Meter:
         while now - self._marks[0][0] > WINDOW_SECONDS:
             self._marks.popleft()
         began, before = self._marks[0]
-        speed = (done - before) / (now - began) if now > began else self.progress.bytes_per_second
+        is_measured = now - began >= LEAST_SECONDS
+        speed = (done - before) / (now - began) if is_measured else self.progress.bytes_per_second
         self.progress = replace(self.progress, phase="fetching", done_bytes=done, bytes_per_second=max(0.0, speed))

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from portevoix.errors import PortevoixError
 from portevoix.fetching import Fetching
 from portevoix.server.desk import Desk
+from portevoix.server.elevenlabs.routes import elevenlabs_routes
 from portevoix.server.encoding import warm_up
 from portevoix.server.errors import MethodNotAllowed, NotThere, error_answer
 from portevoix.server.hosts import LOOPBACK_NAMES, HostCheck
@@ -23,6 +24,7 @@ from portevoix.server.models import ModelDesk
 from portevoix.server.page import Page
 from portevoix.server.piper_http import piper_routes
 from portevoix.server.queue import Queue
+from portevoix.server.sockets import SocketJournal
 from portevoix.server.speech import SpeechEndpoint
 from portevoix.server.wyoming.server import WyomingServer
 
@@ -51,7 +53,7 @@ def create_application(
         queue: who waits; made from the settings when None.
     """
     queue = queue or make_queue(app)
-    layers = [Middleware(Journal), Middleware(ErrorAnswers)]
+    layers = [Middleware(Journal), Middleware(ErrorAnswers), Middleware(SocketJournal)]
     if host_names is not None:
         layers.append(Middleware(HostCheck, names=host_names))
     application = Starlette(
@@ -71,7 +73,7 @@ def make_queue(app: App) -> Queue:
                  metrics=app.metrics)  # fmt: skip
 
 
-def _routes(app: App, queue: Queue) -> list[Route]:
+def _routes(app: App, queue: Queue) -> list[BaseRoute]:
     speech = SpeechEndpoint(app, queue)
     return [
         *(Route(f"{prefix}/audio/speech", speech, methods=["POST"]) for prefix in ("/v1", "")),
@@ -79,6 +81,7 @@ def _routes(app: App, queue: Queue) -> list[Route]:
         *ModelDesk(app).routes(),
         *Page().routes(),
         *piper_routes(app, queue),
+        *elevenlabs_routes(app, queue),
     ]
 
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from portevoix.clock import Clock, system_clock
 from portevoix.server.body import read_object
+from portevoix.server.elevenlabs.routes import KEY_HEADER, Catalogue
 from portevoix.server.hosts import require_this_machine
 from portevoix.server.listing import describe_model, list_models, list_voices
 from portevoix.server.status import describe_app, describe_level, is_audible
@@ -80,8 +81,10 @@ class Desk:
         """Return every voice."""
         return _fresh({"voices": list_voices(self._app.levels)})
 
-    async def models(self, _: Request) -> Response:
-        """Return every model."""
+    async def models(self, request: Request) -> Response:
+        """Return every model, in the shape of the API that the client was written for."""
+        if KEY_HEADER in request.headers:
+            return await Catalogue(self._app).models(request)
         return _fresh(list_models(self._app.levels))
 
     async def model(self, request: Request) -> Response:

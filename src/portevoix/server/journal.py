@@ -96,7 +96,8 @@ class ErrorAnswers:
     """Answer an error that nobody answered; cut the connection where an answer is under way.
 
     An application that returns in mid-answer makes the server close the connection without the mark of the end, so
-    every client sees that something is missing.
+    every client sees that something is missing. An endpoint whose errors have another shape leaves what makes such an
+    answer in `state.error_answer`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -122,7 +123,7 @@ class ErrorAnswers:
         except Exception as error:  # noqa: BLE001 - the border: programming errors end here, with their traceback
             _log(error, scope)
             if not has_begun:
-                await error_answer(error)(scope, receive, send)
+                await scope["state"].get("error_answer", error_answer)(error)(scope, receive, send)
 
 
 def _log(error: Exception, scope: Scope) -> None:

@@ -116,7 +116,9 @@ async def _serve(app: App, host: str, listener: socket.socket, tell: Tell) -> No
     config = uvicorn.Config(
         application,
         http="h11",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=app.settings.server.max_body_bytes,
+        ws_per_message_deflate=False,
         loop="asyncio",
         lifespan="on",
         log_config=None,
@@ -192,9 +194,13 @@ class Server(uvicorn.Server):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Tell whether a record of uvicorn's says what the house's own log does not: not that an answer was cut."""
+    """Tell whether a record of uvicorn's says what the house's own log does not: not that an answer was cut.
+
+    Lines about WebSockets have the query, and clients put keys into it.
+    """
     is_cancelled = bool(record.exc_info and record.exc_info[0] is asyncio.CancelledError)
-    return not is_cancelled and "without completing response" not in str(record.msg)
+    known = ("without completing response", '"WebSocket %s"')
+    return not is_cancelled and not any(part in str(record.msg) for part in known)
 
 
 def _to_standard_error(line: str) -> None:

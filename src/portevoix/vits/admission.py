@@ -28,8 +28,12 @@ class Admissions:
         self._listeners: dict[Admission, str] = {}
         self._lock = threading.Lock()
 
-    def admit(self, voice: str) -> Admission:
+    def admit(self, voice: str, *, is_listening: bool = False) -> Admission:
         """Accept one more listener to a voice, until the admission is closed.
+
+        Args:
+            voice: what its measured speed is filed under.
+            is_listening: somebody who has been accepted before and goes on; counted, never refused.
 
         Raises:
             Overloaded: those accepted before would no longer keep real time.
@@ -37,7 +41,7 @@ class Admissions:
         admission = Admission(self)
         with self._lock:
             needed = sum(self._work_of(spoken) for spoken in self._listeners.values()) + self._work_of(voice)
-            if self._listeners and needed > self._capacity:
+            if self._listeners and needed > self._capacity and not is_listening:
                 raise Overloaded(
                     "there are too many listeners",
                     f"{len(self._listeners)} are being spoken to, and one more would make the others wait",

@@ -98,13 +98,13 @@ class Scheduler:
         for thread in self._threads:
             thread.start()
 
-    def admit(self, voice: str) -> Admission:
-        """Accept one more listener to a voice for the length of a request.
+    def admit(self, voice: str, *, is_listening: bool = False) -> Admission:
+        """Accept one more listener to a voice; one who is already listening is counted and never refused.
 
         Raises:
             Overloaded: those accepted before would no longer keep real time.
         """
-        return self._admissions.admit(voice)
+        return self._admissions.admit(voice, is_listening=is_listening)
 
     @property
     def listeners(self) -> int:

@@ -139,13 +139,13 @@ class VitsVoice:
         """Whether it streams inside sentences."""
         return self.why_not_split is None
 
-    def admit(self) -> Admission:
-        """Accept one more listener for the length of a request; close what is returned when it is over.
+    def admit(self, *, is_listening: bool = False) -> Admission:
+        """Accept one more listener; close what is returned when it is over. Who is already listening is not refused.
 
         Raises:
             Overloaded: those accepted before would no longer keep real time.
         """
-        return self._scheduler.admit(self.fingerprint)
+        return self._scheduler.admit(self.fingerprint, is_listening=is_listening)
 
     async def stream(
         self,

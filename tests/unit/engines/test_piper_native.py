@@ -11,7 +11,7 @@ import pytest
 
 from portevoix.engine import Phase, Surroundings
 from portevoix.engines.piper_native import PiperNative, PiperNativeOptions
-from portevoix.errors import CannotSay, EngineUnavailable, InvalidParameter, ModelBroken, ModelMissing
+from portevoix.errors import CannotSay, EngineUnavailable, InvalidParameter, ModelBroken, ModelMissing, Overloaded
 from portevoix.speech import Utterance
 
 VOICES = Path("tests/fixtures/voices").absolute()
@@ -187,3 +187,24 @@ async def test_it_can_be_used_again_after_closing(make: Make) -> None:
     await engine.aclose()
     assert engine.state().phase is Phase.IDLE
     assert len(await speak(engine, "Bonjour."))
+
+
+async def test_who_would_make_others_wait_is_told_so_and_who_listens_goes_on(make: Make) -> None:
+    engine = make()
+    await engine.load()
+    scheduler = engine._scheduler
+    assert scheduler is not None
+    voice = next(one for one in engine.voices() if one.name == "fr_FR-petit-low")
+    fingerprint = engine._loaded["fr_FR-petit-low"].network.fingerprint
+    for _ in range(50):
+        scheduler._admissions.measured(fingerprint, work_seconds=10.0, audio_seconds=1.0)
+    first = engine.stream(Utterance("Bonjour à tous.", voice, "fr"))
+    await anext(first)
+    with pytest.raises(Overloaded) as caught:
+        await anext(engine.stream(Utterance("Moi aussi.", voice, "fr")))
+    assert caught.value.retry_after_seconds >= 1
+    goes_on = engine.stream(Utterance("Et ensuite.", voice, "fr", continues=True))
+    assert len((await anext(goes_on)).samples)
+    await goes_on.aclose()
+    await first.aclose()
+    assert len(await speak(engine, "Et maintenant."))

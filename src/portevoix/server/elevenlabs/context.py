@@ -78,12 +78,13 @@ class Context:
             PortevoixError: nobody could speak, or broken off; no last message was sent.
         """
         try:
-            async with asyncio.timeout(0 if self._is_interrupted else None) as self._patience:
+            async with asyncio.timeout(0 if self._is_interrupted else None) as patience:
+                self._patience = patience
                 async with aclosing(self._messages()) as messages:
                     async for message in messages:
                         await send(message)
         except TimeoutError:
-            if not self._patience.expired():
+            if not patience.expired():
                 raise
         await send(self._addressed({"isFinal": True}))
 

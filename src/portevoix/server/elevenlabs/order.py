@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from portevoix.errors import InvalidParameter
 from portevoix.server.elevenlabs.formats import DEFAULT, OutputFormat, find_output
 from portevoix.server.fields import read_number, read_section, read_seed, read_text, require_text, wrong_value
 from portevoix.server.order import Order
@@ -19,9 +18,7 @@ IDLE_SECONDS = (20.0, 180.0)
 """How long a client may say nothing, when it does not say for how long, and at most."""
 
 
-def read_order(
-    fields: Mapping[str, Any], voice: str, engines: Collection[str], request_id: str = ""
-) -> Order:  # fmt: skip
+def read_order(fields: Mapping[str, Any], voice: str, engines: Collection[str], request_id: str = "") -> Order:
     """Return the order that a JSON body makes.
 
     Args:
@@ -82,7 +79,7 @@ def read_idle_seconds(query: Mapping[str, str]) -> float:
     except ValueError as error:
         raise wrong_value("inactivity_timeout", asked, "it must be a number of seconds") from error
     if not math.isfinite(seconds) or seconds <= 0:
-        raise InvalidParameter(f"inactivity_timeout is {asked!r:.60}", "it must be positive", param="inactivity_timeout")
+        raise wrong_value("inactivity_timeout", asked, "it must be positive")
     return min(seconds, most)
 
 
