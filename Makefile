@@ -37,8 +37,8 @@ lint: setup ## set up, and run the quick checks
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 
-bench: setup-core ## measure how fast speech begins and is made
-	@$(PY) -m portevoix bench $(ARGS)
+bench: .venv-bench/.ready ## compare with piper-tts and sherpa-onnx on full-size voices (fetches torch)
+	@PYTHONPATH=src:. .venv-bench/bin/python -m benchmarks $(ARGS)
 
 docs: setup-core ## write the pages that are made from the code
 	@$(PY) -m portevoix.cli.reference > docs/cli.md
@@ -46,10 +46,10 @@ docs: setup-core ## write the pages that are made from the code
 
 clean: ## remove what checks and tests leave behind
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* build dist
-	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment as well
-	@rm -rf .venv src/*.egg-info
+	@rm -rf .venv .venv-bench src/*.egg-info
 
 .venv/.home:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -66,6 +66,12 @@ distclean: clean ## remove the environment as well
 	@echo "Fetching what speaking needs"
 	@$(PIP) install -r requirements/core.txt $(BRIEFLY)
 	@$(PIP) install --quiet --no-deps -e .
+	@touch $@
+
+.venv-bench/.ready: .venv/.core requirements/bench.txt
+	@echo "Fetching what the benchmarks need"
+	@$(PY) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --disable-pip-version-check --no-input install -r requirements/bench.txt $(BRIEFLY)
 	@touch $@
 
 .venv/.dev: .venv/.core requirements/dev.txt

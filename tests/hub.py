@@ -15,6 +15,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -51,6 +52,11 @@ def answers(status: int, code: str = "", retry_after: str = "") -> Fault:
 
 def cut_after(count: int) -> Fault:
     return Fault("cut", after=count)
+
+
+@lru_cache(maxsize=8)
+def checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -214,9 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say what the hub says of a file."""
         self.send_header("X-Repo-Commit", COMMIT)
         if self.hub.states_checksums:
-            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("ETag", f'"{checksum(content)}"')
             self.send_header("X-Linked-Size", str(len(content)))
-            self.send_header("X-Linked-ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("X-Linked-ETag", f'"{checksum(content)}"')
 
     def refuse(self, status: int, code: str, retry_after: str) -> None:
         self.send_response(status)
