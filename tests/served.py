@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from portevoix.config import load
 from portevoix.config.loading import Loaded
 from portevoix.engine import Delivery
 from portevoix.server.application import create_application, make_queue
-from portevoix.server.run import Server
+from portevoix.server.run import Server, listen
 from tests.scripted import ScriptedEngine, kind
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Served:
 @contextmanager
 def served(app: App) -> Generator[Served, None, None]:
     """Serve `app` from a thread of its own, through uvicorn, until the context ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     started = threading.Event()
     queue = make_queue(app)
     servers: list[Server] = []

@@ -215,7 +215,7 @@ def test_tells_why_an_engine_is_not_ready(shell, tmp_path):
     rows = {row["engine"]: row for row in json.loads(shell.run("engines", "--json").stdout)}
     assert rows["piper_native"]["state"] == "unavailable"
     assert "fr_FR-siwis-medium" in rows["piper_native"]["why"]
-    assert rows["piper_native"]["what_to_do"].startswith("Fetch it: portevoix models get fr_FR-siwis-medium")
+    assert rows["piper_native"]["what_to_do"].startswith("Run `portevoix models get fr_FR-siwis-medium`")
     assert rows["piper_cli"]["state"] == "off"
     assert rows["sapi_french"]["state"] == "ready"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -83,6 +85,23 @@ def test_a_damaged_voice_is_found(knowing) -> None:
     done = machine.run("models", "verify", NAME)
     assert done.returncode == 4
     assert b"9 bytes in place of" in done.stdout
+
+
+def test_a_killed_program_leaves_no_process_and_the_next_one_goes_on(knowing) -> None:
+    one, machine = knowing
+    one.goes_on, one.holds_after = threading.Event(), 200_000
+    one.is_asked.clear()
+    machine.variables["PORTEVOIX_MODELS__STALL_TIMEOUT_SECONDS"] = "600"
+    with machine.start("models", "get", NAME, stderr=subprocess.DEVNULL) as program:
+        assert one.is_asked.wait(20)
+        (child,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+        alive = os.pidfd_open(int(child))
+        program.kill()
+    assert select.select([alive], [], [], 20)[0]
+    os.close(alive)
+    one.goes_on.set()
+    assert machine.run("models", "get", NAME).returncode == 0
+    assert machine.voice.read_bytes() == CONTENT[f"fr/{NAME}.onnx"]
 
 
 def test_a_name_that_is_not_known_is_told_before_anything_is_asked(knowing) -> None:

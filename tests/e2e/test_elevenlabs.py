@@ -248,9 +248,9 @@ def test_what_pipecat_sends_and_how_it_adds_up_the_times(server):
             connection,
             {"text": ""},
             {"text": " ", "context_id": "c", "voice_settings": {"stability": 0.5}},
-            {"text": "one two. ", "context_id": "c"},
+            {"text": "one two.", "context_id": "c"},
             {"text": "", "context_id": "c"},
-            {"text": "Three four. ", "context_id": "c"},
+            {"text": "Three four.", "context_id": "c"},
             {"context_id": "c", "flush": True},
             {"context_id": "c", "close_context": True},
         )

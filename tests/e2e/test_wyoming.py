@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import warnings
 from contextlib import asynccontextmanager
 
@@ -13,14 +14,14 @@ import pytest
 from portevoix.server.application import make_queue
 from portevoix.server.wyoming.server import WyomingServer
 from tests.scripted import fails, hangs, hear_words, kind
-from tests.served import SILENT, make_app
+from tests.served import SILENT, make_app, served
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the client imports audioop where there is one
     from wyoming.audio import AudioChunk, AudioStart, AudioStop
     from wyoming.client import AsyncTcpClient, AsyncUnixClient
     from wyoming.error import Error
-    from wyoming.event import Event
+    from wyoming.event import Event, read_event, write_event
     from wyoming.info import Describe, Info
     from wyoming.ping import Ping, Pong
     from wyoming.tts import (
@@ -326,3 +327,23 @@ async def test_a_stop_finishes_what_is_being_spoken():
     assert words_of(heard) == WORDS
     assert await client.read_event() is None
     await client.disconnect()
+
+
+# in the whole server
+
+
+def test_the_server_serves_it_and_finishes_what_is_being_spoken_when_it_stops(tmp_path):
+    path = tmp_path / "wyoming.sock"
+    app = make_app(kind("alpha", seconds_per_word=0.01), wyoming={"enabled": True, "port": 0, "unix_socket": path})
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        with served(app):
+            connection.connect(str(path))
+            stream = connection.makefile("rwb")
+            write_event(Synthesize(text=TEXT, voice=ENGLISH).event(), stream)
+            heard = [read_event(stream)]
+        while (event := read_event(stream)) is not None:
+            heard.append(event)
+        stream.close()
+    assert kinds_of(heard) == ["audio-start", "audio-stop"]
+    assert words_of(heard) == WORDS

@@ -133,6 +133,8 @@ class Downloads:
                             "Unset HF_HUB_OFFLINE and models.offline, or bring its files here.")  # fmt: skip
 
     def _tell(self, progress: Progress) -> None:
+        if progress == self._progress.get(progress.model):
+            return
         self._progress[progress.model] = progress
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

@@ -121,7 +121,7 @@ class VoiceShelf:
     def missing(self, name: str) -> ModelMissing:
         """Return the error for a voice that is not on disk."""
         folders = " or ".join(str(folder) for folder in self._folders) or "a folder of `voice_folders`"
-        hint = f"Put {name}{SUFFIX} and {name}{SUFFIX}.json into {folders}."
+        hint = f"Run `portevoix models get {name}`, or put {name}{SUFFIX} and {name}{SUFFIX}.json into {folders}."
         return ModelMissing(f"voice {name} is not on this machine", hint=hint)
 
     def _models(self) -> list[Path]:

@@ -124,7 +124,7 @@ class Dictation:
 
     async def _written(self) -> AsyncGenerator[str, None]:
         while self._sentences:
-            yield self._sentences.popleft()
+            yield f"{self._sentences.popleft()} "  # what a flush parted does not grow together again
 
     async def _cast(self) -> None:
         """Choose voice and language by the first sentence, for all of them."""

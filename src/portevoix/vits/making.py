@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from portevoix.errors import ModelBroken, ModelUnsupported
+from portevoix.errors import EngineFailed, ModelBroken, ModelUnsupported
 from portevoix.vits.expansion import Expansion
 from portevoix.vits.level import gain_for
 from portevoix.vits.network import Facts, Manner, SplitNetwork, WholeNetwork
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from portevoix.vits.config import VoiceConfig
+    from portevoix.vits.network import Encoding, Precision
 
 logger = logging.getLogger(__name__)
 
 LARGEST_ERROR = 1e-4
+LARGEST_ENCODER_ERROR = 1e-5
+LEAST_DB = 20.0
 CHUNK_FRAMES = 37
 """Of no particular size, so that the proof crosses joints at odd places."""
 TIMED_FRAMES = 64
@@ -35,8 +38,8 @@ PROBE_LENGTH = 24
 PROBES = 3
 
 
-def make_parts(model: Path, config: VoiceConfig, device: Device = CPU) -> Parts:
-    """Split a voice into parts, in memory.
+def make_parts(model: Path, config: VoiceConfig, device: Device = CPU, precision: Precision = "fp32") -> Parts:
+    """Split a voice into parts, in memory; with `int8` the decoder is one of eight bits where that pays here.
 
     Raises:
         ModelUnsupported: the graph is not of the stock shape, its parts do not speak as it does, or the `onnx` package
@@ -44,26 +47,64 @@ def make_parts(model: Path, config: VoiceConfig, device: Device = CPU) -> Parts:
         ModelBroken: the file is no model.
     """
     whole = WholeNetwork(open_session("voice", model))
-    parts, frame_seconds = _fastest(_candidates(model), config, device)
+    parts, frame_seconds = _fastest(_candidates(model, config), config, device)
     network = parts.network(device)
     prove(network, whole, config)
     probes = [speak(network, ids, Manner(seed=1)) for ids in probe_sentences(config)]
     facts = replace(parts.facts, gain=gain_for(probes), frame_seconds=frame_seconds)
-    return Parts(facts, parts.models)
+    exact = Parts(facts, parts.models)
+    return in_eight_bits(exact, config, device) if precision == "int8" else exact
+
+
+def in_eight_bits(exact: Parts, config: VoiceConfig, device: Device = CPU, least_db: float = LEAST_DB) -> Parts:
+    """Return the parts with a decoder of eight bits, or as they are where it is slower here or too inexact.
+
+    Args:
+        exact: the parts in floating point, in memory.
+        config: the voice's settings.
+        device: where they are to run; eight bits pay on the CPU alone.
+        least_db: how far below the sound what eight bits add to it must lie.
+    """
+    if device.kind != "cpu":
+        logger.warning("int8.refused", extra={"why": f"it is not made for {device}"})
+        return exact
+    from portevoix.vits.quantization import quantised, signal_to_noise_db
+
+    network, speaker = exact.network(), config.default_speaker
+    latents = [_latents(network, ids, Manner(speaker, seed=1))[1] for ids in probe_sentences(config)]
+    decoder = quantised(bytes(exact.models["decoder"]), latents, speaker)
+    small = Parts(exact.facts, {**exact.models, "decoder": decoder})
+    unheard = Manner(speaker, seed=2)
+    heard = [
+        np.concatenate([speak(one, ids, unheard) for ids in probe_sentences(config)])
+        for one in (network, small.network())
+    ]
+    loss_db = signal_to_noise_db(*heard)
+    seconds, exact_seconds = (_frame_seconds(parts, config, device) for parts in (small, exact))
+    facts = {"seconds": seconds, "fp32_seconds": exact_seconds, "loss_db": loss_db}
+    if seconds >= exact_seconds or loss_db < least_db:
+        logger.warning("int8.refused", extra={"why": "it is slower or too inexact", **facts})
+        return Parts(replace(exact.facts, precision_loss_db=loss_db), exact.models)
+    logger.info("int8.chosen", extra=facts)
+    return Parts(replace(exact.facts, precision="int8", precision_loss_db=loss_db, frame_seconds=seconds), small.models)
 
 
 def speak(network: SplitNetwork, ids: np.ndarray, manner: Manner) -> np.ndarray:
     """Return the float32 samples of a sentence, decoded in chunks, one after the other."""
     facts = network.facts
-    expansion = Expansion.empty(facts.channels).grown(network.encode(ids, 0, manner))
-    prior = expansion.prior(0, expansion.frames, Noise(manner.seed), manner)
-    latents = network.flow(prior, manner)
+    expansion, latents = _latents(network, ids, manner)
     chunks = []
     for first in range(0, expansion.frames, CHUNK_FRAMES):
         last = min(first + CHUNK_FRAMES, expansion.frames)
         start, stop = max(0, first - facts.decoder_reach[0]), min(expansion.frames, last + facts.decoder_reach[1])
         chunks.append(network.decode(latents[:, start:stop], first - start, stop - last, manner))
     return np.concatenate(chunks)
+
+
+def _latents(network: SplitNetwork, ids: np.ndarray, manner: Manner) -> tuple[Expansion, np.ndarray]:
+    expansion = Expansion.empty(network.facts.channels).grown(network.encode(ids, 0, manner))
+    prior = expansion.prior(0, expansion.frames, Noise(manner.seed), manner)
+    return expansion, network.flow(prior, manner)
 
 
 def prove(network: SplitNetwork, whole: WholeNetwork, config: VoiceConfig) -> None:
@@ -95,7 +136,7 @@ def probe_sentences(config: VoiceConfig) -> Iterable[np.ndarray]:
         yield np.array([number for phoneme in order for number in (phoneme, *pads)], dtype=np.int64)
 
 
-def _candidates(model: Path) -> list[Parts]:
+def _candidates(model: Path, config: VoiceConfig) -> list[Parts]:
     """Return the parts with each form of the decoder, the fast one first."""
     try:
         import onnx
@@ -116,11 +157,34 @@ def _candidates(model: Path) -> list[Parts]:
         draws_durations=voice.draws_durations,
         has_speakers=voice.has_speakers,
     )
-    encoder, flow = voice.encoder.SerializeToString(), voice.flow.SerializeToString()
+    simple, plain, flow = (part.SerializeToString() for part in (voice.encoder, voice.plain_encoder, voice.flow))
+    encoder = faithful_encoder(simple, plain, facts, config)
     decoders = [decoder for decoder in (voice.decoder, voice.plain_decoder) if decoder is not None]
     return [
         Parts(facts, {"encoder": encoder, "flow": flow, "decoder": decoder.SerializeToString()}) for decoder in decoders
     ]
+
+
+def faithful_encoder(simple: bytes, plain: bytes, facts: Facts, config: VoiceConfig) -> bytes:
+    """Return a simplified encoder where it says what the plain one says, else the plain one; both are models."""
+    try:
+        is_same = all(_is_same(_said(plain, ids, facts), _said(simple, ids, facts)) for ids in probe_sentences(config))
+    except (ModelBroken, EngineFailed):
+        is_same = False
+    if not is_same:
+        logger.warning("encoder.not_simplified")
+    return simple if is_same else plain
+
+
+def _said(encoder: bytes, ids: np.ndarray, facts: Facts) -> Encoding:
+    session = open_session("encoder", encoder)
+    return SplitNetwork(facts, session, session, session).encode(ids, 0, Manner(seed=1))
+
+
+def _is_same(one: Encoding, other: Encoding) -> bool:
+    pairs = ((one.means, other.means), (one.deviations, other.deviations))
+    is_near = all(np.allclose(here, there, LARGEST_ENCODER_ERROR, LARGEST_ENCODER_ERROR) for here, there in pairs)
+    return is_near and np.array_equal(one.durations, other.durations)
 
 
 def _fastest(candidates: list[Parts], config: VoiceConfig, device: Device) -> tuple[Parts, float]:

@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -26,13 +27,17 @@ from portevoix.vits.sessions import CPU, Device, onnxruntime_version, open_sessi
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from portevoix.vits.network import Precision
+
 logger = logging.getLogger(__name__)
 
-FORM = 2
+FORM = 3
 PART_NAMES = ("encoder", "flow", "decoder")
 FACTS_FILE = "facts.json"
 UNFINISHED = ".unfinished-"
 ABANDONED_AFTER_SECONDS = 3600
+OUTDATED_AFTER_SECONDS = 24 * 3600
+NAMING = re.compile(r"(?P<model>[0-9a-f]{24})-ort(?P<version>[^-]+)-(cpu|cuda)(?P<form>\d+)(-int8)?")
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,22 @@ class PartsStore:
         folders: where parts may lie, the most wanted first.
         fingerprint: the SHA-256 of the voice's model, in hexadecimal.
         device: what the parts were measured for.
+        precision: what the decoder was asked to compute in.
+        own: the one of the folders that holds parts of this voice's file alone.
     """
 
-    def __init__(self, folders: Sequence[Path], fingerprint: str, device: Device = CPU) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        fingerprint: str,
+        device: Device = CPU,
+        precision: Precision = "fp32",
+        own: Path | None = None,
+    ) -> None:
         self._folders = folders
-        self._key = f"{fingerprint[:24]}-ort{onnxruntime_version()}-{device.kind}{FORM}"
+        self._own = own
+        suffix = "" if precision == "fp32" else f"-{precision}"
+        self._key = f"{fingerprint[:24]}-ort{onnxruntime_version()}-{device.kind}{FORM}{suffix}"
 
     def find(self) -> Parts | None:
         """Return stored parts, None where there are none."""
@@ -102,6 +118,7 @@ class PartsStore:
         stored = _read(folder / self._key)
         if stored is None:
             raise ModelBroken("the parts of a voice were not stored", "what was written cannot be read back")
+        _remove_outdated(folder, self._key, is_own=folder == self._own)
         return stored
 
 
@@ -148,6 +165,32 @@ def _unfinished(folder: Path) -> Iterator[Path]:
         yield growing
     finally:
         shutil.rmtree(growing, ignore_errors=True)
+
+
+def _remove_outdated(folder: Path, key: str, *, is_own: bool) -> None:
+    """Remove parts that nobody will look for any more, now that there are those called `key`.
+
+    Where all parts are of one file, those of another model are of what the file was before. Those of the same model for
+    another onnxruntime, or in another form, may belong to another installation that shares the folder, so they stay
+    while they are young.
+    """
+    current = NAMING.fullmatch(key)
+    for entry in folder.iterdir():
+        name = NAMING.fullmatch(entry.name)
+        if current is None or name is None or entry.is_symlink() or not entry.is_dir():
+            continue
+        if name["model"] != current["model"]:
+            is_outdated = is_own
+        else:
+            is_outdated = name.group("version", "form") != current.group("version", "form") and _is_old(entry)
+        if is_outdated:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _is_old(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return time.time() - folder.stat().st_mtime > OUTDATED_AFTER_SECONDS
+    return False
 
 
 def _sweep(folder: Path) -> None:

@@ -16,6 +16,7 @@ from portevoix.vits.cut import Cut, find_cut, unsplittable
 from portevoix.vits.decoder import plain_decoder, rewritten_decoder
 from portevoix.vits.graph import RANDOM, Graph
 from portevoix.vits.receptive import reaches, timed_tensors
+from portevoix.vits.simplification import simplified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,8 @@ class SplitVoice:
     """The parts of a voice as models, and what one must know to run them.
 
     Attributes:
-        encoder: input, input_lengths, scales, [sid], [duration_noise] -> means, deviations, durations.
+        encoder: input, input_lengths, scales, [sid], [duration_noise] -> means, deviations, durations; simplified.
+        plain_encoder: the same as `encoder`, node by node as in the stock graph.
         flow: prior, [sid] -> latents.
         decoder: latents, margins, [sid] -> samples; the fast form, or None where it cannot be written.
         plain_decoder: the same as `decoder`, node by node as in the stock graph.
@@ -48,6 +50,7 @@ class SplitVoice:
     """
 
     encoder: onnx.ModelProto
+    plain_encoder: onnx.ModelProto
     flow: onnx.ModelProto
     decoder: onnx.ModelProto | None
     plain_decoder: onnx.ModelProto
@@ -72,8 +75,10 @@ def split(model: onnx.ModelProto) -> SplitVoice:
     decoder_reaches = reaches(graph, decoder_nodes, cut.latents, cut.samples)
     flow, flow_reach = _flow(graph, cut, flow_nodes)
     plain, hop_samples = plain_decoder(graph, cut, decoder_nodes)
+    encoder = _encoder(graph, cut)
     return SplitVoice(
-        encoder=_encoder(graph, cut),
+        encoder=simplified(encoder),
+        plain_encoder=encoder,
         flow=flow,
         decoder=rewritten_decoder(graph, cut, decoder_nodes, decoder_reaches),
         plain_decoder=plain,

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import threading
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from portevoix.errors import DiskFull, NotWritable
 from portevoix.models.catalogue import Model, ModelFile
-from portevoix.models.download import Limits
+from portevoix.models.download import COMMAND, Limits
 from portevoix.models.downloads import Downloads
 from portevoix.models.faults import (
     DownloadCancelled,
@@ -111,9 +112,10 @@ async def test_the_token_goes_to_the_hub_alone(tmp_path: Path) -> None:
 
 async def test_many_who_ask_cause_one_download_and_are_released_together(tmp_path: Path) -> None:
     with hub(FILES) as one:
-        async with downloading(one.url) as (downloads, _):
+        async with downloading(one.url) as (downloads, told):
             await asyncio.gather(*(downloads.fetch(VOICE, Store(tmp_path)) for _ in range(20)))
         assert len(one.requests) == 2 * len(FILES)
+    assert [progress.phase for progress in told].count("starting") == 1
 
 
 async def test_thirty_megabytes_arrive_whole_through_cuts(tmp_path: Path) -> None:
@@ -310,14 +312,26 @@ async def test_two_programs_fetch_one_after_the_other(tmp_path: Path) -> None:
     assert is_whole(tmp_path)
 
 
-async def test_closing_leaves_no_process(tmp_path: Path) -> None:
+async def test_closing_leaves_no_process_not_even_one_that_hangs(tmp_path: Path) -> None:
     with hub(FILES) as one:
         async with downloading(one.url) as (downloads, _), half_way(one, downloads, tmp_path) as waiter:
-            assert children()
+            (child,) = children()
+            os.kill(child, signal.SIGSTOP)
             await downloads.aclose()
             assert not children()
             with pytest.raises(DownloadCancelled):
                 await waiter
+
+
+def test_the_process_ends_with_its_input(tmp_path: Path) -> None:
+    with hub(FILES, faults=[Fault("hang")]) as one:
+        order = Store(tmp_path).order(VOICE, Hub(one.url), spare_bytes=0, patience_seconds=60)
+        with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+            process.stdin.write(order.line())
+            process.stdin.flush()
+            assert one.is_asked.wait(20)
+            process.stdin.close()
+            assert process.wait(20) == 1
 
 
 def children() -> list[int]:

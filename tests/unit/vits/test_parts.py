@@ -132,7 +132,8 @@ def test_a_changed_model_is_split_again(tmp_path, scheduler):
     shutil.copy(copied(FRENCH, tmp_path), model)
     second = VitsVoice.load(model, scheduler=scheduler)
     assert first.fingerprint != second.fingerprint
-    assert len(parts_of(model)) == 2
+    (left,) = parts_of(model)
+    assert left.name.startswith(second.fingerprint[:24])
 
 
 def test_where_the_first_folder_cannot_be_written_the_next_is_used(made, tmp_path):
@@ -188,6 +189,28 @@ def test_what_a_crash_left_is_neither_read_nor_kept_for_ever(made, tmp_path):
     store.keep(made)
     assert not left.exists()
     assert young.exists()
+
+
+def test_outdated_parts_go_when_new_ones_come_and_nothing_else_does(made, tmp_path):
+    own, shared = tmp_path / "own", tmp_path / "shared"
+    old = [f"{'f' * 24}-ort1.0.0-cpu3", f"{'f' * 24}-ort1.0.0-cuda1-int8"]
+    young = [f"{'f' * 24}-ort1.0.1-cpu1"]
+    replaced = [f"{'e' * 24}-ort1.0.0-cpu3"]
+    unknown = [f"{'e' * 24}-ort1.0.0-cpu3.bak", "e" * 24, "notes", f"{'E' * 24}-ort1.0.0-cpu3"]
+    for folder in (own, shared):
+        for name in (*old, *young, *replaced, *unknown):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "encoder.onnx").write_text("a part")
+        for name in (*old, *unknown):
+            os.utime(folder / name, (0, 0))
+        (folder / f"{'d' * 24}-ort1.0.0-cpu3").write_text("a file, not a folder")
+        PartsStore([folder], "f" * 64, own=own).keep(made)
+        PartsStore([folder], "f" * 64, precision="int8", own=own).keep(made)
+    stay = {*young, *unknown, f"{'d' * 24}-ort1.0.0-cpu3"}
+    left = [{path.name for path in folder.iterdir()} for folder in (own, shared)]
+    assert [names & {*old, *young, *replaced, *unknown, *stay} for names in left] == [stay, stay | set(replaced)]
+    assert PartsStore([own], "f" * 64).find()
+    assert PartsStore([own], "f" * 64, precision="int8").find()
 
 
 def test_two_processes_can_split_the_same_voice_at_once(tmp_path):

@@ -28,12 +28,15 @@ class Context:
         name: as the client calls it, None where there is only one.
     """
 
-    def __init__(self, name: str | None, dictation: Dictation, output: OutputFormat, aligner: Aligner) -> None:
-        """Speak `dictation`, whose chunks have the rate of `output`."""
+    def __init__(
+        self, name: str | None, dictation: Dictation, output: OutputFormat, aligner: Aligner, *, is_auto: bool = False
+    ) -> None:  # fmt: skip
+        """Speak `dictation`, whose chunks have the rate of `output`, each part by itself if it `is_auto`."""
         self.name = name
         self._dictation = dictation
         self._output = output
         self._aligner = aligner
+        self._is_auto = is_auto
         self._has_unflushed = False
         self._is_interrupted = False
         self._patience: asyncio.Timeout | None = None
@@ -51,6 +54,8 @@ class Context:
         """
         self._has_unflushed = self._has_unflushed or bool(text.strip())
         self._dictation.write(text)
+        if self._is_auto:
+            self._dictation.flush()
 
     def flush(self) -> None:
         """Speak what was written, though the sentence may not be complete."""

@@ -93,7 +93,8 @@ class StreamInput:
             paced = replace(request, speed=speed)
             self._app.speaker.check(paced, is_text_complete=False)
             dictation = Dictation(self._app, self._queue, paced, output.sample_rate)
-            return Context(name, dictation, output, Aligner(is_absolute=query.get("sync_alignment") == "true"))
+            aligner = Aligner(is_absolute=query.get("sync_alignment") == "true")
+            return Context(name, dictation, output, aligner, is_auto=query.get("auto_mode") == "true")
 
         await websocket.accept()
         await Session(websocket, make_context, idle_seconds, is_multi=self._is_multi).run()

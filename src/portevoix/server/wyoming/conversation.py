@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 MAX_WAITING = 16
 """Most texts of one client that wait until those before them have been spoken."""
 
+STALLED_SECONDS = 60.0
+"""How long a client may take nothing of what it is sent, while it holds a turn."""
+
 MAX_SSML_CHARACTERS = 1_000_000
 SAMPLE_BYTES = 2
 CHUNK_SAMPLES = 16_384
@@ -167,7 +170,11 @@ class Conversation:
 
     async def _send(self, event: Event) -> None:
         self._writer.write(write_event(event))
-        await self._writer.drain()
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self._writer.drain()
+        except TimeoutError as error:
+            raise ConnectionAbortedError("the client takes nothing") from error
 
     async def _tell(self, error: BaseException | None) -> None:
         """Tell the client why nothing more will come; a client that has left is not told."""

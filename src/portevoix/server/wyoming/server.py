@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from portevoix.server.wyoming.conversation import Conversation
@@ -19,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 STOPPING_SECONDS = 10.0
 """How long a stop waits for what is being spoken."""
+
+CLOSING_SECONDS = 5.0
+"""How long the end of a connection waits for its client to take the last events."""
 
 
 class WyomingServer:
@@ -102,9 +104,17 @@ class WyomingServer:
             await conversation.run()
         finally:
             del self._connections[task]
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+            await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Send what is left, if the client takes it, and close the connection."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await writer.wait_closed()
+    except (TimeoutError, ConnectionError):
+        writer.transport.abort()
 
 
 def _tell_unusable(place: str, error: Exception) -> None:

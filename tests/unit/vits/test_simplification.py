@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+
+from portevoix.vits.config import read_config
+from portevoix.vits.graph import attribute
+from portevoix.vits.making import faithful_encoder, make_parts
+from portevoix.vits.sessions import open_session
+from portevoix.vits.simplification import with_images, with_inner_padding, with_joined_norms, without_masks
+from portevoix.vits.split import split
+from tests.unit.vits.conftest import DUO, ENGLISH, FRENCH, sentence
+
+
+def said(encoder, count, seed=0):
+    noise = np.random.default_rng(seed).standard_normal((1, 2, count)).astype(np.float32)
+    arrays = {
+        "input": sentence(count, seed)[None],
+        "input_lengths": np.array([count]),
+        "scales": np.array([0.667, 1.0, 0.8], dtype=np.float32),
+        "sid": np.array([0]),
+        "duration_noise": 3 * noise,
+    }
+    return open_session("encoder", encoder.SerializeToString()).run(arrays)
+
+
+def operations(model):
+    return Counter(node.op_type for node in model.graph.node)
+
+
+@pytest.fixture(scope="module")
+def encoder(voice_files):
+    return split(onnx.load(voice_files[FRENCH])).plain_encoder
+
+
+@pytest.mark.parametrize("name", [FRENCH, ENGLISH, DUO])
+@pytest.mark.parametrize("count", [1, 2, 50, 230])
+def test_says_the_same_in_fewer_steps(voice_files, name, count):
+    voice = split(onnx.load(voice_files[name]))
+    plain, simple = (said(form, count) for form in (voice.plain_encoder, voice.encoder))
+    for one, other in zip(plain[:2], simple[:2], strict=True):
+        assert np.abs(one - other).max() < 1e-5
+    assert np.array_equal(plain[2], simple[2])
+
+
+def test_every_norm_becomes_one_node(encoder):
+    before, after = operations(encoder), operations(with_joined_norms(encoder))
+    assert before["ReduceMean"] == 2 * after["LayerNormalization"] > 0
+    assert after["ReduceMean"] == 0
+
+
+def test_masks_go(encoder):
+    before, after = operations(encoder), operations(without_masks(encoder))
+    assert after["Mul"] < before["Mul"]
+    assert after["Less"] == 0
+
+
+def test_padding_moves_into_convolutions(encoder):
+    before, after = operations(encoder), operations(with_inner_padding(encoder))
+    assert after["Pad"] < before["Pad"]
+    assert after["Conv"] == before["Conv"]
+
+
+def test_convolutions_become_those_of_images(encoder):
+    images = with_images(encoder)
+    kernels = [attribute(node, "kernel_shape", []) for node in images.graph.node if node.op_type == "Conv"]
+    assert len(kernels) == operations(encoder)["Conv"]
+    assert all(height == 1 for height, _ in kernels)
+    assert with_images(images) == images
+
+
+def test_a_mask_of_something_else_stays(encoder):
+    """Where the comparison is not with the sentence's length, nothing is known of what it says."""
+    other = onnx.ModelProto()
+    other.CopyFrom(encoder)
+    for node in other.graph.node:
+        if node.op_type == "Less":
+            node.op_type = "Greater"
+    assert operations(without_masks(other))["Mul"] == operations(other)["Mul"]
+
+
+def test_what_only_resembles_a_norm_stays(encoder):
+    other = onnx.ModelProto()
+    other.CopyFrom(encoder)
+    for node in other.graph.node:
+        if node.op_type == "Sqrt":
+            node.op_type = "Reciprocal"
+    assert operations(with_joined_norms(other))["LayerNormalization"] == 0
+
+
+def test_an_encoder_that_says_something_else_is_not_used(voice_files):
+    config = read_config(voice_files[FRENCH].with_name(voice_files[FRENCH].name + ".json"))
+    facts = make_parts(voice_files[FRENCH], config).facts
+    french, english = (split(onnx.load(voice_files[name])) for name in (FRENCH, ENGLISH))
+    plain = french.plain_encoder.SerializeToString()
+    simple, other = (voice.encoder.SerializeToString() for voice in (french, english))
+    assert faithful_encoder(simple, plain, facts, config) == simple
+    assert faithful_encoder(other, plain, facts, config) == plain
+    assert faithful_encoder(b"no model", plain, facts, config) == plain
