@@ -111,7 +111,9 @@ class Chain:
 
     async def meet(self) -> None:
         """Learn the voices of engines that know them only once they are loaded."""
-        await asyncio.gather(*(level.meet() for level in self.levels))
+        strangers = [level for level in self.levels if not level.engine.voices()]
+        if strangers:
+            await asyncio.gather(*(level.meet() for level in strangers))
 
     def only(self, *names: str) -> Chain:
         """Return a chain of the named levels alone."""

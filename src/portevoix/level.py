@@ -183,7 +183,7 @@ class Level:
 
     async def meet(self) -> None:
         """Load an engine that does not know its voices before, so that it can be cast."""
-        if not self.engine.voices() and self.engine.state().phase is not Phase.UNAVAILABLE:
+        if self.engine.state().phase is not Phase.UNAVAILABLE:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.load(), LAST_RESORT_PATIENCE_SECONDS)
 

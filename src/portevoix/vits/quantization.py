@@ -15,6 +15,8 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from portevoix.vits.graph import Graph
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -30,7 +32,7 @@ def quantised(decoder: bytes, latents: Iterable[np.ndarray], speaker: int) -> by
         latents: sentences, each float32 [channels, frames].
         speaker: who speaks them.
     """
-    model = onnx.load_model_from_string(decoder)
+    model = _without_idle_nodes(onnx.load_model_from_string(decoder))
     model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "decoder.onnx"
@@ -52,6 +54,17 @@ def signal_to_noise_db(exact: np.ndarray, other: np.ndarray) -> float:
     noise = float(np.square(exact.astype(np.float64) - other).sum())
     signal = float(np.square(exact.astype(np.float64)).sum())
     return 10 * float(np.log10(signal / noise)) if noise and signal else (float("-inf") if noise else float("inf"))
+
+
+def _without_idle_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove what nobody reads, of which onnxruntime would complain."""
+    graph = Graph(model)
+    needed = graph.above(graph.outputs)
+    weights = graph.weights(needed)
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(needed)
+    model.graph.initializer.extend(weights)
+    return model
 
 
 class _Sentences(CalibrationDataReader):  # type: ignore[misc] # the package is not typed
