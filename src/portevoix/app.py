@@ -156,6 +156,7 @@ def _level_settings(backend: BackendSettings, settings: Settings, patience_secon
         settings.advanced.first_audio_budget_factor,
         backend.voices,
         patience_seconds,
+        backend.priorities,
     )
 
 

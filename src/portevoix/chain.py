@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from portevoix.audio import AudioChunk
 from portevoix.cache.recording import Recording
-from portevoix.casting import Candidate, cast
+from portevoix.casting import Candidate, cast, find_level
 from portevoix.clock import Clock, system_clock
 from portevoix.dsp.loudness import is_audible
 from portevoix.errors import (
@@ -103,9 +103,10 @@ class _Entrant:
 class Chain:
     """Speak each sentence with the best level that can."""
 
-    def __init__(self, levels: Sequence[Level], *, clock: Clock = system_clock) -> None:
-        """Ask `levels` in order of their priority; the caller owns and closes them."""
-        self.levels = tuple(sorted(levels, key=lambda level: level.settings.priority))
+    def __init__(self, levels: Sequence[Level], *, clock: Clock = system_clock, keeps_order: bool = False) -> None:
+        """Ask `levels` by their priority for the language, or as they stand; the caller owns and closes them."""
+        self._keeps_order = keeps_order
+        self.levels = tuple(levels if keeps_order else sorted(levels, key=lambda level: level.settings.priority))
         self._clock = clock
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -117,7 +118,22 @@ class Chain:
 
     def only(self, *names: str) -> Chain:
         """Return a chain of the named levels alone."""
-        return Chain([level for level in self.levels if level.name in names], clock=self._clock)
+        chosen = [level for level in self.levels if level.name in names]
+        return Chain(chosen, clock=self._clock, keeps_order=self._keeps_order)
+
+    def ordered(self, names: Sequence[str]) -> Chain:
+        """Return a chain that asks the named levels in the order of their names.
+
+        Raises:
+            EngineNotFound: there is no level of a name.
+        """
+        return Chain([find_level(self.levels, name) for name in names], clock=self._clock, keeps_order=True)
+
+    def for_language(self, language: str) -> tuple[Level, ...]:
+        """Return the levels in the order in which they are asked for a text of this language."""
+        if self._keeps_order:
+            return self.levels
+        return tuple(sorted(self.levels, key=lambda level: level.settings.priority_for(language)))
 
     async def stream(self, utterance: Utterance, run: Run | None = None) -> AsyncGenerator[AudioChunk, None]:
         """Speak one sentence; each of its words is passed on once, whoever speaks it.
@@ -142,7 +158,7 @@ class Chain:
 
     def _candidates(self, utterance: Utterance, run: Run) -> list[Candidate]:
         """Return who may speak, in order: the sound ones, those that fell in this request, and silence last."""
-        candidates = cast(self.levels, utterance.voice, utterance.language)
+        candidates = cast(self.for_language(utterance.language), utterance.voice, utterance.language)
         return sorted(candidates, key=lambda one: (one.level.engine.is_silent, one.level.name in run.fallen))
 
     async def _passage(self, passage: _Passage, waiting: list[Candidate], run: Run) -> AsyncGenerator[AudioChunk, None]:

@@ -10,7 +10,7 @@ PortevoixError
 │   ├── EngineUnavailable (EngineLoading) · EngineFailed (EngineDied) · EngineTimeout · EngineSilent
 │   ├── CannotSay · CircuitOpen
 │   └── ModelError      a model's doing: the engine is not ready, the chain tries the next
-│       └── ModelMissing · ModelBroken · ModelUnsupported
+│       └── ModelMissing · ModelBroken · ModelUnsupported · FetchError (`models/faults.py`)
 ├── EmptyAudio          nothing was spoken, so there is nothing to encode
 ├── StreamInterrupted   audio has left and nobody could go on
 ├── ChainExhausted      nobody could speak; carries each engine's own reason

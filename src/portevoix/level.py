@@ -59,6 +59,7 @@ class LevelSettings:
         budget_factor: the next level is asked as well once the first audio is later than target times this.
         voices: voice by language, where it is not the engine's own choice.
         patience_seconds: how long a request waits for the engine to load; 0 asks the next level at once.
+        priorities: place in the chain for single languages.
     """
 
     priority: int = 100
@@ -66,10 +67,16 @@ class LevelSettings:
     budget_factor: float = 2.0
     voices: Mapping[str, str] = field(default_factory=dict)
     patience_seconds: float = 0.0
+    priorities: Mapping[str, int] = field(default_factory=dict)
 
     LONG_TEXT_CHARACTERS = 100
     LEAST_BUDGET_SECONDS = 0.5
     HARD_LIMIT_SECONDS = 10.0
+
+    def priority_for(self, language: str) -> int:
+        """Return its place in the chain for a text of this language."""
+        family = self.priorities.get(language_family(language), self.priority)
+        return self.priorities.get(language, family)
 
     def budget_seconds(self, utterance: Utterance, *, makes_it_whole: bool) -> float:
         """Return how late the first audio may be before the next level is asked as well.
@@ -139,7 +146,8 @@ class Level:
         family = language_family(language)
         wanted = self.settings.voices.get(language) or self.settings.voices.get(family)
         if wanted:
-            return next((voice for voice in voices if voice.name == wanted), None)
+            unknown = Voice(wanted, self.name, language, is_installed=False, why_not=f"voice {wanted} is not known")
+            return next((voice for voice in voices if voice.name == wanted), unknown)
         fitting = [voice for voice in voices if voice.family == family or not voice.language]
         exact = [voice for voice in fitting if voice.language.lower() == language.replace("_", "-").lower()]
         return min(exact or fitting, key=lambda voice: not voice.is_installed, default=None)

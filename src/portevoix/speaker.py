@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from portevoix.audio import AudioChunk
-from portevoix.casting import default_voice, find_level, find_voice
+from portevoix.casting import default_voice, find_voice
 from portevoix.chain import Chain, Run
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import (
@@ -169,13 +169,12 @@ class Speaker:
         """
         chain = self._route(request)
         if request.engine:
-            find_level(chain.levels, request.engine)
-            chain = chain.only(request.engine)
+            chain = chain.ordered([name.strip() for name in request.engine.split(",")])
         await chain.meet()
         guessed = request.language or self._language(text)
         name = self._real_name(request.voice, guessed)
         if name is None:
-            return chain, default_voice(chain.levels, guessed), guessed
+            return chain, default_voice(chain.for_language(guessed), guessed), guessed
         voice = find_voice(chain.levels, name)
         return chain, voice, request.language or voice.language or guessed
 

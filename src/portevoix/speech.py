@@ -54,7 +54,7 @@ class SpeechRequest:
         text: what to say, as the caller wrote it.
         voice: name of a voice, `engine:voice`, or None for the best one of the language.
         language: tag such as `fr` or `en-GB`, or None to find it from voice or text.
-        engine: speak with this engine alone, or None for the whole chain.
+        engine: speak with this engine alone, or with several in this order (`a,b`), or None for the whole chain.
         speed: factor of the voice's own pace, within `SPEED_RANGE`.
         speaker: name or number of a speaker inside a multi-speaker voice.
         seed: the same seed gives the same samples, where an engine can.

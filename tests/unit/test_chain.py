@@ -458,3 +458,12 @@ async def test_an_engine_that_runs_away_is_stopped() -> None:
     assert outcomes(run)[0] == ("a", "cut")
     assert "ran away" in run.attempts[0].why
     assert run.attempts[0].audio_seconds < 100
+
+
+@virtual
+async def test_a_configured_voice_that_is_not_there_is_told_and_the_next_speaks() -> None:
+    first, second = ScriptedEngine("a", priority=1), ScriptedEngine("b", priority=2)
+    speaking = Chain([Level(first, LevelSettings(1, voices={"fr": "nobody"})), level(second)], clock=now)
+    run = Run()
+    assert engines_heard(await speak(speaking, run=run)) == ["b"]
+    assert (run.attempts[0].outcome, run.attempts[0].why) == ("skipped", "voice nobody is not known")

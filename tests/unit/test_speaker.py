@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -296,3 +297,22 @@ async def test_a_change_of_engine_makes_no_click() -> None:
     joined = np.concatenate([piece.samples for piece in pieces])
     assert len(joined) == 3200
     assert np.abs(np.diff(joined)).max() < 0.8 / 50
+
+
+@virtual
+async def test_a_language_can_have_an_order_of_its_own() -> None:
+    speaking = speaker(ScriptedEngine("a"), ScriptedEngine("b"))
+    second = speaking.chain.levels[1]
+    second.settings = replace(second.settings, priorities={"en": -1})
+    assert (await speak(speaking, language="fr"))[1].engine == "a"
+    assert (await speak(speaking, language="en"))[1].engine == "b"
+    assert (await speak(speaking, language="en-GB"))[1].engine == "b"
+
+
+@virtual
+async def test_a_request_can_name_its_own_order() -> None:
+    speaking = speaker(ScriptedEngine("a"), ScriptedEngine("b"), ScriptedEngine("c", fault=fails()))
+    _, report = await speak(speaking, engine="c, a")
+    assert [attempt.engine for attempt in report.attempts[:2]] == ["c", "a"]
+    with pytest.raises(EngineNotFound):
+        await speak(speaking, engine="a,nobody")

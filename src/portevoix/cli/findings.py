@@ -171,7 +171,7 @@ def examine_voices(loaded: Loaded) -> Finding:
         return Finding("voices", "warn", "; ".join(broken), "Fetch them again, or remove them.")
     if not sound:
         return Finding("voices", "warn", f"no Piper voice in {', '.join(map(str, folders))}: the system's voice speaks",
-                       "Put NAME.onnx and NAME.onnx.json into one of these folders.")  # fmt: skip
+                       "Run `portevoix models get NAME`, or put NAME.onnx and NAME.onnx.json there.")  # fmt: skip
     return Finding("voices", "ok", ", ".join(sound))
 
 

@@ -26,7 +26,7 @@ def _speech_options(function: F) -> F:
         click.option("-o", "--output", metavar="FILE", help="Write to FILE; - writes the audio to standard output."),
         click.option("--voice", metavar="NAME", help="Speak with this voice: NAME or ENGINE:NAME."),
         click.option("--lang", metavar="TAG", help="Language of the text, as fr or en-GB; found out when not given."),
-        click.option("--engine", metavar="NAME", help="Speak with this engine alone."),
+        click.option("--engine", metavar="NAME", help="Speak with this engine alone, or several in order: a,b."),
         click.option("--speed", type=float, default=1.0, metavar="FACTOR",
                      help="Pace as a factor of the voice's own, 0.25 to 4."),
         click.option("--speaker", metavar="NAME", help="Speaker inside a voice that has several: name or number."),

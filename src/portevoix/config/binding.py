@@ -45,6 +45,7 @@ def _bind_backend(name: str, engine: type[Engine], node: Node | None, ledger: Le
         enabled=level.enabled,
         target_latency_ms=engine.target_latency_ms if level.target_latency_ms is None else level.target_latency_ms,
         priority=engine.priority if level.priority is None else level.priority,
+        priorities=level.priorities,
         voices=level.voices,
         options=_build(engine.Options, _values(engine.Options, entries, key, ledger), node, key, ledger),
     )

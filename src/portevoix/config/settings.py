@@ -58,6 +58,9 @@ class LevelOptions:
         default=None,
         metadata=about("place in the chain: 10 is asked before 20", shown_default="the engine's own"),
     )
+    priorities: Mapping[str, int] = field(
+        default_factory=dict, metadata=about("its place in the chain for single languages, as `en: 5`")
+    )
     voices: Mapping[str, str] = field(
         default_factory=dict, metadata=about("voice of this engine for each language, as `fr: fr_FR-siwis-medium`")
     )
@@ -73,6 +76,7 @@ class BackendSettings:
         priority: place in the chain, lower first.
         voices: its voice by language.
         options: its own `Options`.
+        priorities: place in the chain for single languages.
     """
 
     enabled: bool
@@ -80,6 +84,7 @@ class BackendSettings:
     priority: int
     voices: Mapping[str, str]
     options: Any
+    priorities: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,11 +82,25 @@ def in_eight_bits(exact: Parts, config: VoiceConfig, device: Device = CPU, least
     loss_db = signal_to_noise_db(*heard)
     seconds, exact_seconds = (_frame_seconds(parts, config, device) for parts in (small, exact))
     facts = {"seconds": seconds, "fp32_seconds": exact_seconds, "loss_db": loss_db}
-    if seconds >= exact_seconds or loss_db < least_db:
-        logger.warning("int8.refused", extra={"why": "it is slower or too inexact", **facts})
+    if why := why_not_eight_bits(seconds, exact_seconds, loss_db, least_db):
+        logger.warning("int8.refused", extra={"why": why, **facts})
         return Parts(replace(exact.facts, precision_loss_db=loss_db), exact.models)
     logger.info("int8.chosen", extra=facts)
     return Parts(replace(exact.facts, precision="int8", precision_loss_db=loss_db, frame_seconds=seconds), small.models)
+
+
+def why_not_eight_bits(seconds: float, exact_seconds: float, loss_db: float, least_db: float = LEAST_DB) -> str | None:
+    """Return why a decoder of eight bits is not to be used, None where it is.
+
+    Args:
+        seconds: how long it takes.
+        exact_seconds: how long floating point takes for the same.
+        loss_db: how far below the sound what it adds lies.
+        least_db: how far it must.
+    """
+    if seconds >= exact_seconds:
+        return "it is not faster here"
+    return None if loss_db >= least_db else "it is too inexact"
 
 
 def speak(network: SplitNetwork, ids: np.ndarray, manner: Manner) -> np.ndarray:
@@ -168,7 +182,8 @@ def _candidates(model: Path, config: VoiceConfig) -> list[Parts]:
 def faithful_encoder(simple: bytes, plain: bytes, facts: Facts, config: VoiceConfig) -> bytes:
     """Return a simplified encoder where it says what the plain one says, else the plain one; both are models."""
     try:
-        is_same = all(_is_same(_said(plain, ids, facts), _said(simple, ids, facts)) for ids in probe_sentences(config))
+        one, other = (_said(model, facts, config) for model in (plain, simple))
+        is_same = all(_is_same(here, there) for here, there in zip(one, other, strict=True))
     except (ModelBroken, EngineFailed):
         is_same = False
     if not is_same:
@@ -176,9 +191,10 @@ def faithful_encoder(simple: bytes, plain: bytes, facts: Facts, config: VoiceCon
     return simple if is_same else plain
 
 
-def _said(encoder: bytes, ids: np.ndarray, facts: Facts) -> Encoding:
+def _said(encoder: bytes, facts: Facts, config: VoiceConfig) -> list[Encoding]:
     session = open_session("encoder", encoder)
-    return SplitNetwork(facts, session, session, session).encode(ids, 0, Manner(seed=1))
+    network = SplitNetwork(facts, session, session, session)
+    return [network.encode(ids, 0, Manner(config.default_speaker, seed=1)) for ids in probe_sentences(config)]
 
 
 def _is_same(one: Encoding, other: Encoding) -> bool:

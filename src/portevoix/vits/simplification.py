@@ -206,6 +206,8 @@ def _pads_with_zeros(graph: Graph, node: onnx.NodeProto) -> bool:
 
 def _computed(graph: Graph, tensor: str) -> np.ndarray | None:
     """Return the value of a tensor that depends on no input, None for others."""
+    if (stored := graph.constant(tensor)) is not None:
+        return stored
     nodes = graph.above([tensor])
     if {name for node in nodes for name in node.input} & set(graph.inputs):
         return None

@@ -68,6 +68,16 @@ async def test_streams_inside_the_sentence(make: Make) -> None:
     assert engine.state().why == ""
 
 
+async def test_a_wish_for_eight_bits_is_answered(make: Make, tmp_path: Path) -> None:
+    engine = make(copy("fr_FR-petit-low", tmp_path / "voices").parent, precision="int8")
+    await engine.load()
+    state = engine.state()
+    assert "int8" in state.why
+    assert not state.makes_sentences_whole
+    exact, small = [await speak(one, "Bonjour à tous.", seed=7) for one in (make(), engine)]
+    assert np.corrcoef(exact, small)[0, 1] > 0.95
+
+
 async def test_the_same_request_gives_the_same_samples(make: Make) -> None:
     engine = make()
     first, again = await speak(engine, "Bonjour à tous.", seed=7), await speak(engine, "Bonjour à tous.", seed=7)

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from portevoix.vits.config import read_config
-from portevoix.vits.making import in_eight_bits, make_parts, speak
+from portevoix.vits.making import in_eight_bits, make_parts, speak, why_not_eight_bits
 from portevoix.vits.network import Manner
 from portevoix.vits.parts import PartsStore
 from portevoix.vits.quantization import quantised, signal_to_noise_db
@@ -40,6 +40,14 @@ def test_eight_bits_speak_nearly_the_same(exact):
     small = type(parts)(parts.facts, {**parts.models, "decoder": decoder}).network()
     one, other = (network.decode(latents, 5, 5, Manner()) for network in (parts.network(), small))
     assert 15 < signal_to_noise_db(one, other) < 60
+
+
+@pytest.mark.parametrize(
+    ("seconds", "loss_db", "is_used"),
+    [(0.5, 20.0, True), (0.5, 19.9, False), (1.0, 30.0, False), (0.9, float("nan"), False), (0.9, math.inf, True)],
+)
+def test_eight_bits_must_be_faster_and_near(seconds, loss_db, is_used):
+    assert (why_not_eight_bits(seconds, 1.0, loss_db) is None) == is_used
 
 
 def test_too_great_a_loss_is_refused_and_remembered(exact):

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
 from portevoix.vits.config import read_config
 from portevoix.vits.graph import attribute
@@ -62,6 +63,24 @@ def test_padding_moves_into_convolutions(encoder):
     before, after = operations(encoder), operations(with_inner_padding(encoder))
     assert after["Pad"] < before["Pad"]
     assert after["Conv"] == before["Conv"]
+
+
+def test_more_padding_on_one_side_stays_on_that_side():
+    """One output for each input, two of whose four taps lie before it."""
+    weights = {"amounts": np.array([0, 0, 2, 0, 0, 1]), "taps": np.ones((1, 1, 4), dtype=np.float32)}
+    nodes = [
+        helper.make_node("Pad", ["x", "amounts"], ["wide"]),
+        helper.make_node("Conv", ["wide", "taps"], ["y"], kernel_shape=[4], pads=[0, 0], strides=[1], dilations=[1]),
+    ]
+    ends = [[helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 1, "n"])] for name in "xy"]
+    stored = [onnx.numpy_helper.from_array(values, name) for name, values in weights.items()]
+    body = helper.make_graph(nodes, "padded", *ends, stored)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    sound = np.array([[[1, 10, 100, 1000]]], dtype=np.float32)
+    for form in (model, with_inner_padding(model), with_images(with_inner_padding(model))):
+        (sums,) = open_session("padded", form.SerializeToString()).run({"x": sound})
+        assert sums.tolist() == [[[11, 111, 1111, 1110]]]
+    assert operations(with_inner_padding(model))["Pad"] == 0
 
 
 def test_convolutions_become_those_of_images(encoder):
