@@ -30,7 +30,7 @@ setup: .venv/.dev ## set up everything, for work on the code
 setup-core: .venv/.core
 
 test: lint ## set up, and run every check and test
-	@$(PY) -m pytest --cov --cov-report=term $(ARGS)
+	@$(PY) -m pytest -q --numprocesses=2 --dist=worksteal --cov --cov-report=term $(ARGS)
 
 lint: setup ## set up, and run the quick checks
 	@$(PY) -m ruff check .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from ctypes.util import find_library
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
 
 
 def is_installed() -> bool:
-    """Tell whether the package is there, without importing it."""
-    return find_spec("sounddevice") is not None
+    """Tell whether the package is there and has its library, which comes with it except on Linux; imports neither."""
+    if find_spec("sounddevice") is None:
+        return False
+    return sys.platform in ("win32", "darwin") or find_library("portaudio") is not None
 
 
 def portaudio() -> Any:
