@@ -160,11 +160,11 @@ class Level:
         state = self.engine.state()
         if state.phase is Phase.UNAVAILABLE:
             return _unavailable(self.name, state)
+        if not voice.is_installed:
+            return ModelMissing(voice.why_not or f"{self.name} lacks its voice")
         if state.phase is not Phase.READY and self.settings.patience_seconds <= 0:
             self.begin_loading()
             return EngineLoading(f"{self.name} is loading", state.why, "Ask again in a moment.")
-        if not voice.is_installed:
-            return ModelMissing(voice.why_not or f"{self.name} lacks its voice")
         return None
 
     def budget_seconds(self, utterance: Utterance) -> float:
@@ -172,7 +172,7 @@ class Level:
         budget = self._budget_seconds(utterance)
         if self.engine.state().phase is Phase.READY:
             return budget
-        return budget + max(self.settings.patience_seconds, LAST_RESORT_PATIENCE_SECONDS)
+        return budget + self.settings.patience_seconds
 
     def _budget_seconds(self, utterance: Utterance) -> float:
         whole = self.engine.delivery is Delivery.SENTENCES or self.engine.state().makes_sentences_whole

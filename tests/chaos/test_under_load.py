@@ -138,6 +138,18 @@ async def test_a_slow_listener_does_not_keep_others_waiting(espeak_alone: App) -
         await speech.aclose()
 
 
+@pytest.mark.parametrize("turns", [0, 1, 5, 50])
+async def test_a_request_in_the_first_moment_is_heard(tmp_path: Path, turns: int) -> None:
+    app = make(tmp_path, piper_native=False, piper_cli=False)
+    app.begin_loading()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    samples, report = await speak(app, "Bonjour à tous.")
+    assert is_audible(samples)
+    assert report.engine == "sapi_french"
+    await app.aclose()
+
+
 async def test_nothing_is_left_running(tmp_path: Path) -> None:
     app = make(tmp_path, piper_native=False)
     await app.load()

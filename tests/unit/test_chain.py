@@ -16,7 +16,7 @@ from portevoix.engine import Delivery, Phase
 from portevoix.errors import ChainExhausted, InvalidParameter, StreamInterrupted
 from portevoix.level import Level, LevelSettings
 from portevoix.resilience.breaker import CircuitBreaker
-from portevoix.speech import Utterance
+from portevoix.speech import Utterance, Voice
 from tests.scripted import (
     Fault,
     ScriptedEngine,
@@ -467,3 +467,25 @@ async def test_a_configured_voice_that_is_not_there_is_told_and_the_next_speaks(
     run = Run()
     assert engines_heard(await speak(speaking, run=run)) == ["b"]
     assert (run.attempts[0].outcome, run.attempts[0].why) == ("skipped", "voice nobody is not known")
+
+
+@virtual
+async def test_of_several_that_are_loading_the_first_to_be_ready_speaks() -> None:
+    slow = ScriptedEngine("slow", phase=Phase.IDLE, load_seconds=4.0)
+    quick = ScriptedEngine("quick", phase=Phase.IDLE, load_seconds=1.0)
+    silent = ScriptedEngine("silent", is_silent=True, delivery=Delivery.FRAMES)
+    began = now()
+    slow.target_latency_ms = 100
+    assert engines_heard(await speak(chain(slow, quick, silent))) == ["quick"]
+    assert now() - began < 2
+
+
+@virtual
+async def test_nobody_waits_for_an_engine_that_lacks_its_voice() -> None:
+    missing = Voice("a-fr", "a", "fr-FR", is_installed=False, why_not="voice a-fr is not on this machine")
+    loading = ScriptedEngine("a", voices=[missing], phase=Phase.LOADING, load_seconds=60.0)
+    ready_soon = ScriptedEngine("b", phase=Phase.IDLE, load_seconds=0.2)
+    run, began = Run(), now()
+    assert engines_heard(await speak(chain(loading, ready_soon), run=run)) == ["b"]
+    assert run.attempts[0].code == "model_missing"
+    assert now() - began < 1

@@ -226,6 +226,7 @@ class PiperNative:
 
     async def _load_voice(self, name: str) -> _Loaded:
         try:
+            await self._take_apart(name)
             loaded = await asyncio.to_thread(self._open, name)
         except ModelError as error:
             self._broken[self._broken_key(name)] = error
@@ -242,6 +243,21 @@ class PiperNative:
         logger.info("voice.loaded", extra={"voice": name, "device": str(self._device)})
         return loaded
 
+    async def _take_apart(self, name: str) -> None:
+        """Have the voice's parts made by another process, where they are not there yet."""
+        from portevoix.vits.child import take_apart
+
+        file = self._shelf.file(name)
+        if self._device is None:
+            self._device = await asyncio.to_thread(self._pick_device)
+        await take_apart(file.model, file.config, self._parts_folder(), self._device, self._precision())
+
+    def _parts_folder(self) -> Path:
+        return self._surroundings.cache_folder / "parts"
+
+    def _precision(self) -> Precision:
+        return cast("Precision", self._options.precision)
+
     def _open(self, name: str) -> _Loaded:
         from portevoix.vits.scheduler import Scheduler
         from portevoix.vits.sessions import CPU
@@ -251,15 +267,14 @@ class PiperNative:
         phonemizer = Phonemizer(file.config)
         self._device = self._device or self._pick_device()
         self._scheduler = self._scheduler or Scheduler()
-        parts_folder = self._surroundings.cache_folder / "parts"
         try:
             network = VitsVoice.load(
                 file.model,
                 file.config,
                 scheduler=self._scheduler,
                 device=self._device,
-                precision=cast("Precision", self._options.precision),
-                parts_folder=parts_folder,
+                precision=self._precision(),
+                parts_folder=self._parts_folder(),
             )
         except EngineUnavailable as error:
             if self._options.device != "auto" or self._device == CPU:

@@ -120,7 +120,7 @@ class SystemVoice:
         return room
 
     async def _open(self) -> Room:
-        self._error = EngineUnavailable("there is no system voice", f"nothing is known for {sys.platform}")
+        refusal: EngineError = EngineUnavailable("there is no system voice", f"nothing is known for {sys.platform}")
         for factory in self._candidates:
             options = {"rate": self._options.rate, "volume": self._options.volume}
             room = Room(RoomPlan(self.name, factory, options))
@@ -128,13 +128,14 @@ class SystemVoice:
                 await room.start()
             except EngineError as error:
                 logger.info("engine.candidate_refused", extra={"engine": self.name, "why": str(error)})
-                self._error = error
+                refusal = error
                 await room.aclose()
             else:
                 self._error = None
                 self._voices = self._ranked(room.voices())
                 return room
-        raise self._error
+        self._error = refusal
+        raise refusal
 
     def _ranked(self, voices: tuple[Voice, ...]) -> tuple[Voice, ...]:
         """Put the wanted voice first and the default language's next; the order is the room's otherwise."""

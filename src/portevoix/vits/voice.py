@@ -108,8 +108,7 @@ class VitsVoice:
         """
         settings = read_config(config or model.with_name(model.name + ".json"))
         fingerprint = _fingerprint(model)
-        folders = [model.with_name(model.name + ".parts"), *([parts_folder] if parts_folder else [])]
-        store = PartsStore(folders, fingerprint, device, precision, own=folders[0])
+        store = _store(model, fingerprint, parts_folder, device, precision)
         network, gain, why = _network(model, settings, store, device, precision)
         if schedule is None and not isinstance(network, WholeNetwork):
             facts = network.facts
@@ -273,6 +272,22 @@ def _network(
         manner = Manner(speaker=config.default_speaker)
         return whole, gain_for(whole.speak(ids, manner) for ids in probe_sentences(config)), error.why
     return network, gain, None
+
+
+def has_parts(model: Path, parts_folder: Path | None, device: Device = CPU, precision: Precision = "fp32") -> bool:
+    """Return whether a voice's parts are stored, so that it loads at once.
+
+    Raises:
+        ModelMissing: the model is not there.
+    """
+    return _store(model, _fingerprint(model), parts_folder, device, precision).find() is not None
+
+
+def _store(
+    model: Path, fingerprint: str, parts_folder: Path | None, device: Device, precision: Precision
+) -> PartsStore:
+    folders = [model.with_name(model.name + ".parts"), *([parts_folder] if parts_folder else [])]
+    return PartsStore(folders, fingerprint, device, precision, own=folders[0])
 
 
 def _split_network(store: PartsStore, device: Device, make: Callable[[], Parts]) -> tuple[Network, float]:
