@@ -157,11 +157,11 @@ class Level:
         if self.breaker.is_open():
             self._try_to_recover(voice)
             return self._resting()
+        if not voice.is_installed:
+            return ModelMissing(voice.why_not or f"{self.name} lacks its voice", hint=voice.hint)
         state = self.engine.state()
         if state.phase is Phase.UNAVAILABLE:
             return _unavailable(self.name, state)
-        if not voice.is_installed:
-            return ModelMissing(voice.why_not or f"{self.name} lacks its voice")
         if state.phase is not Phase.READY and self.settings.patience_seconds <= 0:
             self.begin_loading()
             return EngineLoading(f"{self.name} is loading", state.why, "Ask again in a moment.")
@@ -242,7 +242,7 @@ class Level:
         if voice is None:
             raise EngineUnavailable(f"{self.name} has no voice")
         if not voice.is_installed:
-            raise ModelMissing(f"{self.name} lacks its voice", voice.why_not)
+            raise ModelMissing(voice.why_not or f"{self.name} lacks its voice", hint=voice.hint)
         phrase = TRIAL_PHRASES.get(voice.family, TRIAL_PHRASES["en"])
         began, first = self._clock(), None
         async with aclosing(self._produce(Utterance(phrase, voice, voice.language))) as chunks:

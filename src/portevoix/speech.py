@@ -20,7 +20,8 @@ class Voice:
         sample_rate: Hz, or 0 while it is not known.
         speakers: names of the speakers inside a multi-speaker model, in the order of their ids.
         is_installed: everything it needs is on this machine.
-        why_not: why it is not installed, and what to do; "" when it is.
+        why_not: why it is not installed; "" when it is.
+        hint: what to do about it.
         licence: licence of the voice where known.
         fingerprint: identifies the exact model behind the name; audio of two fingerprints is never mixed up.
     """
@@ -32,6 +33,7 @@ class Voice:
     speakers: tuple[str, ...] = ()
     is_installed: bool = True
     why_not: str = ""
+    hint: str = ""
     licence: str = ""
     fingerprint: str = ""
 

@@ -72,8 +72,8 @@ def _row(number: int, level: Level, app: App) -> EngineRow:
     state = level.state()
     voice = level.voice_for(app.settings.advanced.default_language)
     lacks_voice = state.phase.value == "ready" and voice is not None and not voice.is_installed
-    why = voice.why_not if voice is not None and lacks_voice else state.why
-    return EngineRow(number, level.name, state.phase.value, voice.name if voice else "", state.device, why, state.hint)
+    why, hint = (voice.why_not, voice.hint) if voice is not None and lacks_voice else (state.why, state.hint)
+    return EngineRow(number, level.name, state.phase.value, voice.name if voice else "", state.device, why, hint)
 
 
 def _others(app: App) -> list[EngineRow]:

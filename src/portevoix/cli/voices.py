@@ -60,4 +60,4 @@ def _speaks(voice: Voice, language: str | None) -> bool:
 
 
 def _state(voice: Voice) -> str:
-    return "installed" if voice.is_installed else voice.why_not
+    return "installed" if voice.is_installed else f"{voice.why_not}. {voice.hint}".rstrip(". ")

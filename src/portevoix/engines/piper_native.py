@@ -327,7 +327,7 @@ class PiperNative:
 
     def _as_it_is(self, voice: Voice) -> Voice:
         error = self._broken.get(self._broken_key(voice.name)) if voice.is_installed else None
-        return replace(voice, is_installed=False, why_not=f"{error}. {error.hint}") if error else voice
+        return replace(voice, is_installed=False, why_not=str(error), hint=error.hint) if error else voice
 
     def _broken_key(self, name: str) -> str:
         """Return the name of one state of a voice's files, so that mended files are tried again."""

@@ -45,11 +45,18 @@ class PiperVoiceFile:
 
     def voice(self, engine: str) -> Voice:
         """Return it as a voice of `engine`."""
-        why_not = f"{self.error}. {self.error.hint}" if self.error else ""
+        why_not, hint = (str(self.error), self.error.hint) if self.error else ("", "")
         return Voice(
-            self.name, engine, self.language, self.sample_rate, self.speakers, self.error is None, why_not,
+            self.name,
+            engine,
+            self.language,
+            self.sample_rate,
+            self.speakers,
+            self.error is None,
+            why_not,
+            hint,
             fingerprint=self.fingerprint,
-        )  # fmt: skip
+        )
 
 
 class VoiceShelf:
@@ -143,7 +150,7 @@ class VoiceShelf:
 
     def _missing_voice(self, name: str, engine: str) -> Voice:
         error = self.missing(name)
-        return Voice(name, engine, _language_of(name), is_installed=False, why_not=f"{error.what}. {error.hint}")
+        return Voice(name, engine, _language_of(name), is_installed=False, why_not=error.what, hint=error.hint)
 
 
 def voice_name(model: Path) -> str:

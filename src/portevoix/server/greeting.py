@@ -59,7 +59,7 @@ def _lack(level: Level) -> str:
     if level.breaker.is_open():
         return f"it rests: {level.last_error}"
     voices = level.engine.voices()
-    return voices[0].why_not if voices else "it has no voice"
+    return voices[0].hint or voices[0].why_not if voices else "it has no voice"
 
 
 def _cut(line: str) -> str:

@@ -59,6 +59,7 @@ def _voice(voice: Voice, *, is_owner: bool) -> dict[str, Any]:
         "language": voice.language,
         "installed": voice.is_installed,
         "why_not": voice.why_not,
+        "hint": voice.hint,
         "sample_rate": voice.sample_rate,
         "speakers": list(voice.speakers),
         "licence": voice.licence,

@@ -40,8 +40,8 @@ def test_known_voices_are_named_with_what_to_do(tmp_path: Path) -> None:
     voices = VoiceShelf((tmp_path,)).voices("piper_native")
     assert [voice.name for voice in voices] == list(KNOWN)
     assert not any(voice.is_installed for voice in voices)
-    assert str(tmp_path) in voices[0].why_not
-    assert "fr_FR-siwis-medium.onnx.json" in voices[0].why_not
+    assert str(tmp_path) in voices[0].hint
+    assert "fr_FR-siwis-medium.onnx.json" in voices[0].hint
 
 
 def test_the_preferred_voice_of_a_language_comes_first(tmp_path: Path) -> None:
