@@ -58,7 +58,7 @@ class SpeechCache:
         return recording
 
     async def get(self, key: str) -> Recording | None:
-        """Return a recording from memory, or from disk, from where it goes to memory with its age."""
+        """Return a recording from memory, or from disk, from where it goes to memory for a life of its own there."""
         recording = self.peek(key)
         if recording is not None:
             return recording
@@ -66,8 +66,8 @@ class SpeechCache:
         if found is None:
             self._misses += 1
             return None
-        recording, age_seconds = found
-        self._memory.put(key, recording, age_seconds)
+        recording, _ = found
+        self._memory.put(key, recording)
         self._hits += 1
         return recording
 

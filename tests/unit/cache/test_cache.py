@@ -75,14 +75,16 @@ async def test_what_memory_gave_up_is_found_on_disk(tmp_path):
         assert await cache.get("a") == ONE
 
 
-async def test_coming_back_to_memory_makes_nothing_younger(tmp_path):
+async def test_what_comes_back_from_disk_begins_a_life_of_its_own_in_memory(tmp_path):
     clock = HandClock()
     async with opened(tmp_path, clock, ttl_seconds=60) as cache:
         cache.put("a", ONE)
     async with opened(tmp_path, clock, ttl_seconds=60) as cache:
         clock.seconds += 40
         assert await cache.get("a") == ONE
-        clock.seconds += 20
+        clock.seconds += 59
+        assert cache.peek("a") == ONE
+        clock.seconds += 1
         assert await cache.get("a") is None
 
 
