@@ -26,7 +26,10 @@ def kinds(module):
     return [kind for kind in found if issubclass(kind, errors.PortevoixError)]
 
 
-@pytest.mark.parametrize("kind", {*kinds(errors), *kinds(server_errors)}, ids=lambda kind: kind.__name__)
+KINDS = sorted({*kinds(errors), *kinds(server_errors)}, key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_error_has_its_answer(kind):
     answer = error_answer(made(kind))
     content = json.loads(answer.body)["error"]
