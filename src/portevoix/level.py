@@ -20,6 +20,7 @@ from portevoix.engine import Delivery, Engine, EngineState, Phase
 from portevoix.errors import (
     CannotSay,
     CircuitOpen,
+    EngineDied,
     EngineError,
     EngineFailed,
     EngineLoading,
@@ -271,6 +272,9 @@ class Level:
                     yield chunk
             hearing.end()
         except CannotSay:
+            raise
+        except EngineDied as error:
+            self.last_error = error  # another process takes its place, and pauses by itself when that dies too
             raise
         except EngineError as error:
             self._count_failure(error, utterance.voice)

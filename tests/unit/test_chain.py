@@ -188,6 +188,15 @@ async def test_an_engine_that_keeps_dying_is_not_asked_for_ever() -> None:
 
 
 @virtual
+async def test_a_process_that_dies_is_replaced_and_does_not_have_to_rest() -> None:
+    engine = ScriptedEngine("a", faults=[dies()] * 10)
+    speaking = chain(engine, ScriptedEngine("b"))
+    for _ in range(10):
+        assert engines_heard(await speak(speaking)) == ["b"]
+    assert engines_heard(await speak(speaking)) == ["a"]
+
+
+@virtual
 async def test_others_are_asked_before_one_that_died() -> None:
     chunks = await speak(chain(ScriptedEngine("a", faults=[dies()]), ScriptedEngine("b")))
     assert engines_heard(chunks) == ["b"]
