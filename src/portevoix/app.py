@@ -168,7 +168,7 @@ def _breaker(settings: Settings, clock: Clock) -> CircuitBreaker:
 def _surroundings(settings: Settings, clock: Clock) -> Surroundings:
     return Surroundings(
         settings.voice_folders, settings.cache_folder, settings.advanced.gpu_memory_fraction,
-        settings.advanced.default_language, clock,
+        settings.advanced.default_language, clock, settings.data_folder / "models", settings.data_folder / "rooms",
     )  # fmt: skip
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
+from typing import Any
 
-from portevoix.errors import EngineNotFound, LanguageNotSupported, VoiceNotFound
+from portevoix.engine import parameters_of
+from portevoix.errors import EngineNotFound, InvalidParameter, LanguageNotSupported, VoiceNotFound
 from portevoix.level import Level
-from portevoix.speech import Voice
+from portevoix.speech import Parameter, Voice, language_family
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,10 @@ def default_voice(levels: Sequence[Level], language: str) -> Voice:
     """
     for level in levels:
         voice = level.voice_for(language)
-        if voice is not None and (voice.language or len(levels) == 1):
+        if voice is not None and (voice.language or voice.languages or len(levels) == 1):
             return voice
-    families = sorted({voice.family for level in levels for voice in level.engine.voices() if voice.family})
+    families = sorted({language_family(language) for level in levels for voice in level.engine.voices()
+                       for language in (voice.language, *voice.languages) if language})  # fmt: skip
     raise LanguageNotSupported(f"language {language[:40]!r} is not spoken here", f"there are {_some(families)}",
                                "Run `portevoix voices`.", param="language")  # fmt: skip
 
@@ -78,6 +82,33 @@ def cast(levels: Iterable[Level], wish: Voice, language: str) -> tuple[Candidate
             others.append(Candidate(level, voice))
     owners.sort(key=lambda one: one.level.name != wish.engine)
     return (*owners, *others)
+
+
+def check_parameters(levels: Sequence[Level], parameters: Sequence[tuple[str, Parameter]]) -> None:
+    """Refuse parameters that no level knows, and values that one which knows them cannot take.
+
+    Raises:
+        InvalidParameter: names the parameter, and what is possible.
+    """
+    known = [parameters_of(level.engine) for level in levels]
+    for name, value in parameters:
+        declared = [fields[name] for fields in known if name in fields]
+        if not declared:
+            names = sorted({one for fields in known for one in fields})
+            raise InvalidParameter(f"parameter {name[:80]!r} is not known", f"there are {_some(names)}",
+                                   _did_you_mean(name, names), param=name[:80])  # fmt: skip
+        for item in declared:
+            _check_parameter(item, value)
+
+
+def _check_parameter(item: Field[Any], value: Parameter) -> None:
+    kind = type(item.default)
+    wanted = (int, float) if kind is float else (kind,)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        raise InvalidParameter(f"{item.name} is {value!r:.60}", f"it must be of type {kind.__name__}", param=item.name)
+    least, most = item.metadata.get("minimum", -math.inf), item.metadata.get("maximum", math.inf)
+    if isinstance(value, int | float) and not least <= value <= most:
+        raise InvalidParameter(f"{item.name} is {value!r:.60}", f"it must be from {least} to {most}", param=item.name)
 
 
 def _some(names: Sequence[str]) -> str:

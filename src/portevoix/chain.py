@@ -9,13 +9,14 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from portevoix.audio import AudioChunk
 from portevoix.cache.recording import Recording
 from portevoix.casting import Candidate, cast, find_level
 from portevoix.clock import Clock, system_clock
 from portevoix.dsp.loudness import is_audible
+from portevoix.engine import parameters_of
 from portevoix.errors import (
     ChainExhausted,
     EngineDied,
@@ -25,66 +26,12 @@ from portevoix.errors import (
     EngineTimeout,
     StreamInterrupted,
 )
-from portevoix.events import Attempted, Hook, ignore
 from portevoix.level import Level
 from portevoix.resume import unsaid_from
-from portevoix.speech import Attempt, Outcome, Utterance, WordMark
+from portevoix.run import Run
+from portevoix.speech import Outcome, Utterance, WordMark
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Run:
-    """Keep the record of one request while it is spoken.
-
-    Attributes:
-        request_id: name of the request.
-        sentence: index of the sentence that is being spoken.
-        attempts: what each engine did, in order.
-        fallen: engines that failed in this request; they are asked last from then on.
-        reads_cache: sentences may come from the cache.
-        hook: told each attempt.
-        reasons: errors of the sentence that is being spoken, by engine.
-        revived: engines whose process died in this sentence and that are asked once more.
-    """
-
-    request_id: str = ""
-    sentence: int = 0
-    attempts: list[Attempt] = field(default_factory=list)
-    fallen: set[str] = field(default_factory=set)
-    reads_cache: bool = True
-    hook: Hook = ignore
-    reasons: list[tuple[str, EngineError]] = field(default_factory=list)
-    revived: set[str] = field(default_factory=set)
-
-    def end_sentence(self) -> None:
-        """Go on to the next sentence."""
-        self.sentence += 1
-        self.reasons.clear()
-        self.revived.clear()
-
-    def note(
-        self,
-        candidate: Candidate,
-        outcome: Outcome,
-        error: EngineError | None = None,
-        *,
-        is_cached: bool = False,
-        first_audio_seconds: float | None = None,
-        audio_seconds: float = 0.0,
-    ) -> None:
-        """Record what became of an attempt, and tell it."""
-        name = candidate.level.name
-        if error is not None:
-            self.reasons.append((name, error))
-        if outcome in ("failed", "late", "cut"):
-            self.fallen.add(name)
-        code, why = (error.code, str(error)) if error else ("", "")
-        attempt = Attempt(
-            self.sentence, name, candidate.voice.name, outcome, code, why, is_cached, first_audio_seconds, audio_seconds
-        )
-        self.attempts.append(attempt)
-        self.hook(Attempted(self.request_id, attempt))
 
 
 @dataclass(slots=True, eq=False)
@@ -142,7 +89,7 @@ class Chain:
             ChainExhausted: nobody could begin.
             StreamInterrupted: somebody began, broke, and nobody could go on.
         """
-        run = run or Run(utterance.request_id)
+        run = run or Run(utterance.request_id, clock=self._clock)
         waiting = self._candidates(utterance, run)
         passage = _Passage(utterance)
         while passage.is_open:
@@ -159,19 +106,26 @@ class Chain:
     def _candidates(self, utterance: Utterance, run: Run) -> list[Candidate]:
         """Return who may speak, in order: the sound ones, those that fell in this request, and silence last."""
         candidates = cast(self.for_language(utterance.language), utterance.voice, utterance.language)
-        return sorted(candidates, key=lambda one: (one.level.engine.is_silent, one.level.name in run.fallen))
+
+        def rank(one: Candidate) -> tuple[bool, bool, bool]:
+            cannot_clone = utterance.reference is not None and not one.voice.can_clone
+            return one.level.engine.is_silent, cannot_clone, one.level.name in run.fallen
+
+        return sorted(candidates, key=rank)
 
     async def _passage(self, passage: _Passage, waiting: list[Candidate], run: Run) -> AsyncGenerator[AudioChunk, None]:
         """Let one level speak from where the passage begins, to the end or until it breaks."""
         began = self._clock()
         if (recording := await self._recall(passage.utterance, waiting, run)) is not None:
             candidate = waiting[0]
+            run.note_own_voice(candidate, passage.utterance)
             run.note(candidate, "spoke", is_cached=True, first_audio_seconds=self._clock() - began,
-                     audio_seconds=recording.seconds)  # fmt: skip
+                     audio_seconds=recording.seconds, since=began)  # fmt: skip
             for chunk in candidate.level.replay(recording, candidate.voice):
                 yield passage.heard(chunk)
             return
         winner = await self._first_to_speak(passage.utterance, waiting, run)
+        run.note_own_voice(winner.candidate, passage.utterance)
         async with aclosing(winner.chunks) as rest:
             try:
                 for chunk in winner.lead.result():
@@ -191,7 +145,7 @@ class Chain:
         source = winner.lead.result()[0].source
         run.note(
             winner.candidate, outcome, error, is_cached=bool(source and source.is_cached),
-            first_audio_seconds=winner.first_audio_seconds, audio_seconds=passage.seconds,
+            first_audio_seconds=winner.first_audio_seconds, audio_seconds=passage.seconds, since=winner.began,
         )  # fmt: skip
 
     async def _recall(self, utterance: Utterance, waiting: list[Candidate], run: Run) -> Recording | None:
@@ -265,7 +219,7 @@ class Chain:
             if not isinstance(error, EngineError):
                 raise error
             racing.remove(entrant)
-            run.note(entrant.candidate, "failed", error)
+            run.note(entrant.candidate, "failed", error, since=entrant.began)
             _revive(entrant.candidate, error, waiting, run)
         return None
 
@@ -278,7 +232,7 @@ class Chain:
             leaving.add_done_callback(self._leaving.discard)
             if loser.is_late:
                 late = EngineTimeout(f"{loser.candidate.level.name} was late", "another engine spoke first")
-                run.note(loser.candidate, "late", late)
+                run.note(loser.candidate, "late", late, since=loser.began)
 
     async def settle(self) -> None:
         """Wait until everybody who was stopped is gone."""
@@ -365,6 +319,12 @@ async def _from_memory_or_mouth(candidate: Candidate, asked: Utterance) -> Async
 
 
 def _asked(utterance: Utterance, candidate: Candidate) -> Utterance:
-    """Return what the candidate is asked for: its own voice, and the speaker only where the voice has it."""
-    speaker = utterance.speaker if candidate.voice.name == utterance.voice.name else None
-    return replace(utterance, voice=candidate.voice, speaker=speaker)
+    """Return what the candidate is asked for: its own voice, and of the rest what this voice and engine know."""
+    voice, known = candidate.voice, parameters_of(candidate.level.engine)
+    return replace(
+        utterance,
+        voice=voice,
+        speaker=utterance.speaker if voice.name == utterance.voice.name else None,
+        reference=utterance.reference if voice.can_clone else None,
+        parameters=tuple((name, value) for name, value in utterance.parameters if name in known),
+    )

@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -74,6 +74,8 @@ class Surroundings:
         gpu_memory_fraction: share of a GPU's memory that one engine may take, 0 to 1.
         default_language: language to prefer where there is a choice.
         clock: the time.
+        models_folder: where models that are folders of files lie, each in one of its own name.
+        rooms_folder: where the environments of heavy engines are, each in one of its own name.
     """
 
     voice_folders: tuple[Path, ...] = ()
@@ -81,6 +83,8 @@ class Surroundings:
     gpu_memory_fraction: float = 0.1
     default_language: str = "fr"
     clock: Clock = system_clock
+    models_folder: Path = field(default_factory=lambda: Path.cwd() / "models")
+    rooms_folder: Path = field(default_factory=lambda: Path.cwd() / "rooms")
 
 
 class Engine(Protocol):
@@ -128,6 +132,15 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """Give back processes, threads and memory."""
+
+
+def parameters_of(engine: Engine) -> dict[str, Field[Any]]:
+    """Return what one request may set for an engine, by name: the fields of its class's `Parameters`, if it has one.
+
+    `Parameters` is a frozen dataclass like `Options`, with the same metadata; most engines have none.
+    """
+    declared = getattr(engine, "Parameters", None)
+    return {item.name: item for item in fields(declared)} if declared else {}
 
 
 class Synthesizer(Protocol):

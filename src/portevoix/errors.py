@@ -177,6 +177,12 @@ class CannotSay(EngineError):
     code = "engine_cannot_say"
 
 
+class CannotClone(EngineError):
+    """Tell that an engine cannot speak as somebody in a recording; it may speak in its own voice instead."""
+
+    code = "engine_cannot_clone"
+
+
 class CircuitOpen(EngineError):
     """Tell that an engine rests after repeated failures."""
 

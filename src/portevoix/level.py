@@ -33,7 +33,7 @@ from portevoix.events import BreakerMoved, Hook, LookedUp, ignore
 from portevoix.hearing import Hearing
 from portevoix.holding import deliver
 from portevoix.resilience.breaker import CircuitBreaker, State
-from portevoix.speech import Source, Utterance, Voice, language_family
+from portevoix.speech import Reference, Source, Utterance, Voice, language_family
 from portevoix.streams import within
 
 logger = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class Level:
         if wanted:
             unknown = Voice(wanted, self.name, language, is_installed=False, why_not=f"voice {wanted} is not known")
             return next((voice for voice in voices if voice.name == wanted), unknown)
-        fitting = [voice for voice in voices if voice.family == family or not voice.language]
+        fitting = [voice for voice in voices if voice.speaks(language)]
         exact = [voice for voice in fitting if voice.language.lower() == language.replace("_", "-").lower()]
         return min(exact or fitting, key=lambda voice: not voice.is_installed, default=None)
 
@@ -329,6 +329,8 @@ class Level:
             speaker=said.speaker,
             seed=said.seed,
             options=self._options,
+            reference=_spelled(said.reference),
+            parameters=dict(said.parameters),
         )
 
     async def _load_quietly(self) -> None:
@@ -364,6 +366,10 @@ class Level:
                 logger.info("breaker.trial_failed", extra={"engine": self.name, "code": error.code})
                 if self.breaker.state == "half_open":
                     self.breaker.fail()
+
+
+def _spelled(reference: Reference | None) -> str:
+    return f"{reference.digest} {reference.transcript}" if reference else ""
 
 
 def _unavailable(name: str, state: EngineState) -> EngineError:

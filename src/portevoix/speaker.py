@@ -11,8 +11,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from portevoix.audio import AudioChunk
-from portevoix.casting import default_voice, find_voice
-from portevoix.chain import Chain, Run
+from portevoix.casting import check_parameters, default_voice, find_voice
+from portevoix.chain import Chain
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import (
     EmptyText,
@@ -23,7 +23,8 @@ from portevoix.errors import (
 )
 from portevoix.events import Hook, Spoken, ignore
 from portevoix.joint import Joint
-from portevoix.speech import SPEED_RANGE, SpeechReport, SpeechRequest, Utterance, Voice, language_family
+from portevoix.run import Run
+from portevoix.speech import SPEED_RANGE, Parameter, SpeechReport, SpeechRequest, Utterance, Voice, language_family
 from portevoix.streams import read_ahead
 from portevoix.text.language import guess_language
 from portevoix.text.sanitize import sanitize
@@ -171,12 +172,14 @@ class Speaker:
         if request.engine:
             chain = chain.ordered([name.strip() for name in request.engine.split(",")])
         await chain.meet()
+        check_parameters(chain.levels, request.parameters)
         guessed = request.language or self._language(text)
         name = self._real_name(request.voice, guessed)
         if name is None:
             return chain, default_voice(chain.for_language(guessed), guessed), guessed
         voice = find_voice(chain.levels, name)
-        return chain, voice, request.language or voice.language or guessed
+        own = guessed if voice.languages and voice.speaks(guessed) else voice.language
+        return chain, voice, request.language or own or guessed
 
     def _real_name(self, voice: str | None, language: str) -> str | None:
         """Return the voice behind the name that was asked for; None for the best one of the language."""
@@ -199,7 +202,8 @@ class _Telling:
         self._settings = speaker.settings
         self._clock = speaker._clock  # noqa: SLF001 - one noun in two classes: the speaker and what it is telling
         self._request = request if request.request_id else replace(request, request_id=uuid.uuid4().hex[:12])
-        self._run = Run(self._request.request_id, reads_cache=request.reads_cache, hook=speaker._notify)  # noqa: SLF001
+        self._run = Run(self._request.request_id, reads_cache=request.reads_cache, hook=speaker._notify,  # noqa: SLF001
+                        clock=self._clock)  # fmt: skip
         self._began = self._clock()
         self._report = SpeechReport(self._request.request_id)
 
@@ -272,6 +276,8 @@ class _Telling:
             slack_seconds=self._slack(),
             continues=self._report.first_audio_seconds is not None,
             request_id=request.request_id,
+            reference=request.reference,
+            parameters=request.parameters + _instructions(request),
         )
 
     def _slack(self) -> float:
@@ -317,6 +323,11 @@ class _Telling:
             first = troubles[0]
             why = f"{first.engine} {first.outcome}: {first.why}"
             self._report = replace(self._report, is_degraded=True, why_degraded=why)
+
+
+def _instructions(request: SpeechRequest) -> tuple[tuple[str, Parameter], ...]:
+    """Return the instructions as a parameter, which engines that follow instructions declare."""
+    return (("instructions", request.instructions),) if request.instructions else ()
 
 
 def _with_words(chunk: AudioChunk, sentence: str, characters: int, seconds: float) -> AudioChunk:

@@ -24,6 +24,8 @@ class Voice:
         hint: what to do about it.
         licence: licence of the voice where known.
         fingerprint: identifies the exact model behind the name; audio of two fingerprints is never mixed up.
+        languages: every language it speaks, where that is more than `language`, its best one.
+        can_clone: it can speak as the person in a recording.
     """
 
     name: str
@@ -36,16 +38,42 @@ class Voice:
     hint: str = ""
     licence: str = ""
     fingerprint: str = ""
+    languages: tuple[str, ...] = ()
+    can_clone: bool = False
 
     @property
     def family(self) -> str:
         """Return the language without its region, in lower case: `fr`."""
         return language_family(self.language)
 
+    def speaks(self, language: str) -> bool:
+        """Return whether it speaks a language, whatever the region; one without any language speaks all."""
+        known = {language_family(one) for one in (self.language, *self.languages) if one}
+        return not known or language_family(language) in known
+
 
 def language_family(language: str) -> str:
     """Return a language tag without region or script: `fr_FR` and `fr-CA` give `fr`."""
     return language.replace("_", "-").split("-", 1)[0].lower()
+
+
+Parameter = str | int | float | bool
+"""A value that one request sets for an engine, as a temperature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Point to a recording of the person whose voice is to be borrowed.
+
+    Attributes:
+        path: a checked WAV file, mono, on this machine.
+        digest: SHA-256 of the file's content, in hexadecimal; tells recordings apart.
+        transcript: what is said in it, where known; some engines need it.
+    """
+
+    path: str
+    digest: str
+    transcript: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +90,9 @@ class SpeechRequest:
         seed: the same seed gives the same samples, where an engine can.
         reads_cache: take sentences from the cache where they are known.
         request_id: printable name of this request in answers and logs.
+        reference: speak as the person in this recording, where an engine can.
+        parameters: values for single engines, by the names that these declare; an engine sees those it knows.
+        instructions: how to speak, in words, for engines that follow them.
     """
 
     text: str
@@ -73,6 +104,9 @@ class SpeechRequest:
     seed: int = 0
     reads_cache: bool = True
     request_id: str = ""
+    reference: Reference | None = None
+    parameters: tuple[tuple[str, Parameter], ...] = ()
+    instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +123,8 @@ class Utterance:
         slack_seconds: how long the listener is still busy with audio before this sentence; 0 when somebody waits.
         continues: it goes on with speech that somebody is already listening to.
         request_id: for logs.
+        reference: recording to speak like; only for a voice that can.
+        parameters: values that the engine declares, as it was asked for them.
     """
 
     text: str
@@ -100,6 +136,8 @@ class Utterance:
     slack_seconds: float = 0.0
     continues: bool = False
     request_id: str = ""
+    reference: Reference | None = None
+    parameters: tuple[tuple[str, Parameter], ...] = ()
 
     def rest(self, start: int) -> Utterance:
         """Return the same utterance from character `start` on."""
@@ -170,6 +208,8 @@ class Attempt:
         is_cached: the audio came from the cache.
         first_audio_seconds: from asking to the first audible frame, or None.
         audio_seconds: length of what was heard of it.
+        began_seconds: when it was made, from the beginning of the request.
+        seconds: from asking to its end; of one that spoke, how long its listener took it all in.
     """
 
     sentence: int
@@ -181,6 +221,8 @@ class Attempt:
     is_cached: bool = False
     first_audio_seconds: float | None = None
     audio_seconds: float = 0.0
+    began_seconds: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

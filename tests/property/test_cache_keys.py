@@ -12,7 +12,7 @@ from portevoix.errors import InvalidParameter
 
 PLAIN = {
     "engine": "piper_native", "voice": "fr_FR-siwis-medium", "fingerprint": "f0", "language": "fr", "text": "Bonjour.",
-    "speed": 1.0, "speaker": None, "seed": 0, "options": {},
+    "speed": 1.0, "speaker": None, "seed": 0, "options": {}, "reference": "", "parameters": {},
 }  # fmt: skip
 
 
@@ -35,7 +35,8 @@ requests = st.fixed_dictionaries(
     {}, optional={
         "engine": texts, "voice": texts, "fingerprint": texts, "language": texts, "text": texts,
         "speaker": st.none() | texts | st.integers(), "seed": st.integers(), "speed": st.floats(0.25, 4),
-        "options": st.dictionaries(texts, values, max_size=3),
+        "options": st.dictionaries(texts, values, max_size=3), "reference": texts,
+        "parameters": st.dictionaries(texts, values, max_size=3),
     },
 )  # fmt: skip
 
@@ -83,6 +84,9 @@ def spelled(value):
 @example({"seed": 1, "speaker": None}, {"seed": 0, "speaker": 1})
 @example({"speed": 1.0}, {"speed": math.nextafter(1.0, 2.0)})
 @example({"fingerprint": "f0"}, {"fingerprint": "f1"})
+@example({"reference": "a"}, {"reference": "b"})
+@example({"parameters": {"a": 1}}, {"options": {"a": 1}})
+@example({"parameters": {"steps": 4}}, {"parameters": {"steps": 4.0}})
 def test_one_key_means_one_request(one, other):
     is_same = spelled({**PLAIN, **one}) == spelled({**PLAIN, **other})
     assert (key(**one) == key(**other)) is is_same
@@ -116,4 +120,4 @@ def test_what_has_no_spelling_is_refused():
 
 
 def test_a_key_is_a_sha256_that_stays():
-    assert key() == "b8810eda7173adca75306d3cac22427880ef5966a0b0925197972fda91623562"
+    assert key() == "5207302770d8ac47fd49e4b5f792646a7c60ecbcfac76794f2bf5b06ea12c43a"

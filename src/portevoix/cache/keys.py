@@ -7,10 +7,11 @@ import struct
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import PurePath
+from types import MappingProxyType
 
 from portevoix.errors import InvalidParameter
 
-_LAYOUT = "portevoix sentence 1"
+_LAYOUT = "portevoix sentence 2"
 """Part of every key; a new way of encoding takes a new one, so that old entries are never met again."""
 
 
@@ -25,6 +26,8 @@ def sentence_key(
     speaker: str | int | None,
     seed: int,
     options: Mapping[str, object],
+    reference: str = "",
+    parameters: Mapping[str, object] = MappingProxyType({}),
 ) -> str:
     """Return the key of one prepared sentence, as 64 hexadecimal digits (SHA-256).
 
@@ -42,12 +45,15 @@ def sentence_key(
         speaker: speaker inside the voice.
         seed: seed of the engine's noise.
         options: the engine's options that change how it sounds; their order does not matter.
+        reference: identifies the recording it speaks like, and its transcript; "" without one.
+        parameters: values that this request sets for the engine; their order does not matter.
 
     Raises:
         InvalidParameter: a number is NaN or infinite, so that it does not name one sound.
         TypeError: an option is of a type that has no fixed spelling.
     """
-    fields = (_LAYOUT, engine, voice, fingerprint, language, text, float(speed), speaker, seed, options)
+    fields = (_LAYOUT, engine, voice, fingerprint, language, text, float(speed), speaker, seed, options,
+              reference, parameters)  # fmt: skip
     return sha256(_spelling(fields)).hexdigest()
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from portevoix.errors import EngineError, EngineFailed, PortevoixError, RequestError
-from portevoix.speech import Utterance, Voice, WordMark
+from portevoix.speech import Reference, Utterance, Voice, WordMark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,12 +22,18 @@ def utterance_fields(utterance: Utterance) -> dict[str, Any]:
 
 def utterance_from(fields: Mapping[str, Any]) -> Utterance:
     """Return the utterance that `utterance_fields` wrote."""
-    return Utterance(**{**fields, "voice": voice_from(fields["voice"])})
+    reference = fields["reference"]
+    return Utterance(**{
+        **fields,
+        "voice": voice_from(fields["voice"]),
+        "reference": reference and Reference(**reference),
+        "parameters": tuple((name, value) for name, value in fields["parameters"]),
+    })  # fmt: skip
 
 
 def voice_from(fields: Mapping[str, Any]) -> Voice:
     """Return the voice that `dataclasses.asdict` wrote."""
-    return Voice(**{**fields, "speakers": tuple(fields["speakers"])})
+    return Voice(**{**fields, "speakers": tuple(fields["speakers"]), "languages": tuple(fields["languages"])})
 
 
 def mark_fields(marks: tuple[WordMark, ...]) -> list[list[float]]:

@@ -101,7 +101,7 @@ def _hang():
 
 def _leak():
     global HOARD  # noqa: PLW0603
-    HOARD = np.ones(40 << 20, np.float32)
+    HOARD = np.ones(100 << 20, np.float32)
     time.sleep(60)
 
 

@@ -1,0 +1,82 @@
+"""The record of one request while it is spoken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from portevoix.casting import Candidate
+from portevoix.clock import Clock, system_clock
+from portevoix.errors import CannotClone, EngineError
+from portevoix.events import Attempted, Hook, ignore
+from portevoix.speech import Attempt, Outcome, Utterance
+
+
+@dataclass
+class Run:
+    """Keep the record of one request while it is spoken.
+
+    Attributes:
+        request_id: name of the request.
+        sentence: index of the sentence that is being spoken.
+        attempts: what each engine did, in order.
+        fallen: engines that failed in this request; they are asked last from then on.
+        reads_cache: sentences may come from the cache.
+        hook: told each attempt.
+        reasons: errors of the sentence that is being spoken, by engine.
+        revived: engines whose process died in this sentence and that are asked once more.
+        clock: the time.
+        began: when the request did, by that clock.
+    """
+
+    request_id: str = ""
+    sentence: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    fallen: set[str] = field(default_factory=set)
+    reads_cache: bool = True
+    hook: Hook = ignore
+    reasons: list[tuple[str, EngineError]] = field(default_factory=list)
+    revived: set[str] = field(default_factory=set)
+    clock: Clock = system_clock
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note when it begins."""
+        self.began = self.clock()
+
+    def end_sentence(self) -> None:
+        """Go on to the next sentence."""
+        self.sentence += 1
+        self.reasons.clear()
+        self.revived.clear()
+
+    def note_own_voice(self, candidate: Candidate, utterance: Utterance) -> None:
+        """Record that somebody is about to speak in a voice of their own where another one was to be borrowed."""
+        if utterance.reference is not None and not candidate.voice.can_clone:
+            name = candidate.level.name
+            self.note(candidate, "skipped", CannotClone(f"{name} cannot clone a voice", "it speaks in its own instead"))
+
+    def note(
+        self,
+        candidate: Candidate,
+        outcome: Outcome,
+        error: EngineError | None = None,
+        *,
+        is_cached: bool = False,
+        first_audio_seconds: float | None = None,
+        audio_seconds: float = 0.0,
+        since: float | None = None,
+    ) -> None:
+        """Record what became of an attempt that was made at `since`, or in no time, and tell it."""
+        name, now = candidate.level.name, self.clock()
+        asked = now if since is None else since
+        if error is not None:
+            self.reasons.append((name, error))
+        if outcome in ("failed", "late", "cut"):
+            self.fallen.add(name)
+        code, why = (error.code, str(error)) if error else ("", "")
+        attempt = Attempt(
+            self.sentence, name, candidate.voice.name, outcome, code, why, is_cached, first_audio_seconds,
+            audio_seconds, asked - self.began, now - asked,
+        )  # fmt: skip
+        self.attempts.append(attempt)
+        self.hook(Attempted(self.request_id, attempt))
