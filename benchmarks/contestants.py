@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
+SETTINGS = {"CACHE__ENABLED": "false", "BACKENDS__PIPER_NATIVE__DEVICE": "cpu"}
+"""The product's settings, by the ends of its environment variables."""
+
 
 class Contestant(Protocol):
     """Something that speaks a text."""
@@ -29,36 +32,31 @@ class Contestant(Protocol):
 
 
 class Portevoix:
-    """The product's fast path, with piper-tts's own phonemes."""
+    """The product as a library: its `Speaker`, with one engine and no cache, since that would remember the texts."""
 
     name = "portevoix"
 
     def __init__(self, model: Path) -> None:
-        from piper import PiperVoice
-        from piper.config import PiperConfig
+        from portevoix.app import build, read_configuration
 
-        from portevoix.vits.scheduler import Scheduler
-        from portevoix.vits.voice import VitsVoice
-
-        self._scheduler = Scheduler()
-        self._voice = VitsVoice.load(model, scheduler=self._scheduler)
-        self._phonemes = PiperVoice(session=None, config=PiperConfig.from_dict(_json(model)))
-        self.sample_rate = self._voice.sample_rate
+        environment = {f"PORTEVOIX_{key}": value for key, value in SETTINGS.items()}
+        environment["PORTEVOIX_BACKENDS__PIPER_NATIVE__MODEL_PATH"] = str(model)
+        self._app = build(read_configuration(environ=environment))
+        self._voice = model.stem
+        self.sample_rate = int(_json(model)["audio"]["sample_rate"])
 
     async def speak(self, text: str) -> AsyncGenerator[np.ndarray, None]:
-        """Stream inside each sentence, one sentence after the other."""
-        ahead_seconds, began = 0.0, asyncio.get_running_loop().time()
-        for phonemes in self._phonemes.phonemize(text):
-            ids = self._phonemes.phonemes_to_ids(phonemes)
-            slack = max(0.0, ahead_seconds - (asyncio.get_running_loop().time() - began))
-            async with aclosing(self._voice.stream(ids, plays_in_seconds=slack)) as pieces:
-                async for piece in pieces:
-                    ahead_seconds += len(piece.samples) / self.sample_rate
-                    yield piece.samples
+        """Yield the speech as the pipeline gives it."""
+        from portevoix.speech import SpeechRequest
+
+        await self._app.load()
+        speech = await self._app.speaker.open(SpeechRequest(text, voice=self._voice, engine="piper_native"))
+        async with aclosing(aiter(speech)) as chunks:
+            async for chunk in chunks:
+                yield chunk.samples
 
     def close(self) -> None:
-        """End the worker threads."""
-        self._scheduler.close()
+        """Do nothing: the worker threads end with the process, and each kind is measured in one of its own."""
 
 
 class Stock:

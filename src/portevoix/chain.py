@@ -26,10 +26,11 @@ from portevoix.errors import (
     EngineTimeout,
     StreamInterrupted,
 )
+from portevoix.headstart import HeadStart, can_start_ahead
 from portevoix.level import Level
 from portevoix.resume import unsaid_from
 from portevoix.run import Run
-from portevoix.speech import Outcome, Utterance, WordMark
+from portevoix.speech import Outcome, Source, Utterance, WordMark
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +104,16 @@ class Chain:
                 raise
             passage = passage.following()
 
+    def look_ahead(self, utterance: Utterance, source: Source, run: Run) -> None:
+        """Let who is speaking begin with the sentence after, where that helps; ends with `run.drop_ahead`."""
+        if run.ahead is not None or source.is_cached:
+            return
+        for candidate in self._candidates(utterance, run)[:1]:
+            asked = _asked(utterance, candidate)
+            is_known = run.reads_cache and candidate.level.remembers(asked)
+            if candidate.level.name == source.engine and can_start_ahead(candidate) and not is_known:
+                run.ahead = HeadStart(candidate, asked)
+
     def _candidates(self, utterance: Utterance, run: Run) -> list[Candidate]:
         """Return who may speak, in order: the sound ones, those that fell in this request, and silence last."""
         candidates = cast(self.for_language(utterance.language), utterance.voice, utterance.language)
@@ -151,6 +162,8 @@ class Chain:
     async def _recall(self, utterance: Utterance, waiting: list[Candidate], run: Run) -> Recording | None:
         """Return the sentence as the first of `waiting` has spoken it before; take those away who can neither."""
         while waiting:
+            if run.ahead is not None and run.ahead.fits(waiting[0], _asked(utterance, waiting[0])):
+                return None
             if run.reads_cache and (recording := await waiting[0].level.recall(_asked(utterance, waiting[0]))):
                 return recording
             if not self._skip(waiting, run):
@@ -182,7 +195,7 @@ class Chain:
                     pass
                 if waiting and (not racing or racing[-1].is_late):
                     knows = run.reads_cache and waiting[:1] != looked_up
-                    racing.append(self._enter(waiting.pop(0), utterance, may_know_it=knows))
+                    racing.append(self._enter(waiting.pop(0), utterance, run, may_know_it=knows))
                 if not racing:
                     raise ChainExhausted(tuple(run.reasons))
                 await self._wait(racing, may_give_up=bool(waiting))
@@ -191,9 +204,12 @@ class Chain:
             self._dismiss([entrant for entrant in racing if entrant is not winner], run)
         return winner
 
-    def _enter(self, candidate: Candidate, utterance: Utterance, *, may_know_it: bool) -> _Entrant:
+    def _enter(self, candidate: Candidate, utterance: Utterance, run: Run, *, may_know_it: bool) -> _Entrant:
         asked = _asked(utterance, candidate)
-        chunks = _from_memory_or_mouth(candidate, asked) if may_know_it else candidate.level.stream(asked)
+        if (ahead := run.take_ahead(candidate, asked)) is not None:
+            chunks = ahead.stream()
+        else:
+            chunks = _from_memory_or_mouth(candidate, asked) if may_know_it else candidate.level.stream(asked)
         began = self._clock()
         lead = asyncio.create_task(_until_audible(chunks, candidate), name=f"first audio of {candidate.level.name}")
         return _Entrant(candidate, chunks, lead, began, began + candidate.level.budget_seconds(asked))

@@ -32,6 +32,7 @@ from portevoix.errors import (
 from portevoix.events import BreakerMoved, Hook, LookedUp, ignore
 from portevoix.hearing import Hearing
 from portevoix.holding import deliver
+from portevoix.masking import masked
 from portevoix.resilience.breaker import CircuitBreaker, State
 from portevoix.speech import Reference, Source, Utterance, Voice, language_family
 from portevoix.streams import within
@@ -133,6 +134,11 @@ class Level:
         """Return where the engine stands."""
         return self.engine.state()
 
+    def can_speak(self) -> bool:
+        """Tell whether a request would be spoken, or answered with silence, by this level now."""
+        has_voice = any(voice.is_installed for voice in self.engine.voices())
+        return self.state().phase is Phase.READY and not self.breaker.is_open() and has_voice
+
     def voice_for(self, language: str) -> Voice | None:
         """Return the voice of this level for a language: the configured one, else the engine's first that is there."""
         voices = self.engine.voices()
@@ -195,6 +201,10 @@ class Level:
         if self.engine.state().phase is not Phase.UNAVAILABLE:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.load(), LAST_RESORT_PATIENCE_SECONDS)
+
+    def remembers(self, utterance: Utterance) -> bool:
+        """Return whether the sentence is in memory, at once."""
+        return self._cache is not None and self._cache.peek(self._key(utterance)) is not None
 
     async def recall(self, utterance: Utterance) -> Recording | None:
         """Return the sentence when this engine has spoken it before, also while it rests or loads."""
@@ -287,9 +297,10 @@ class Level:
         self.breaker.succeed()
 
     def _bounded(self, utterance: Utterance, budget_seconds: float) -> AsyncGenerator[AudioChunk, None]:
-        limit = self.settings.limit_seconds(budget_seconds)
+        """Allow what nobody waits for yet its time: the engine may serve others first."""
+        limit = self.settings.limit_seconds(budget_seconds) + utterance.slack_seconds
         stream = deliver(self._translated(utterance), self.engine.delivery)
-        return within(stream, first_seconds=limit, next_seconds=max(1.0, budget_seconds))
+        return within(stream, first_seconds=limit, next_seconds=max(1.0, budget_seconds) + utterance.slack_seconds)
 
     async def _translated(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Turn what an engine lets slip into its own failure; a programming error stays one."""
@@ -300,7 +311,8 @@ class Level:
         except (PortevoixError, *PROGRAMMING_ERRORS):
             raise
         except Exception as error:
-            raise EngineFailed(f"{self.name} failed", f"{type(error).__name__}: {error}") from error
+            why = masked(f"{type(error).__name__}: {error}", utterance.text)  # it may be quoted, and this is logged
+            raise EngineFailed(f"{self.name} failed", why) from error
 
     def _count_failure(self, error: EngineError, voice: Voice) -> None:
         self.last_error = error
@@ -316,7 +328,7 @@ class Level:
         return keep
 
     def _key(self, utterance: Utterance) -> str:
-        return self._key_of(replace(utterance, slack_seconds=0.0, continues=False, request_id=""))
+        return self._key_of(utterance.sound)
 
     def _make_key(self, said: Utterance) -> str:
         return sentence_key(

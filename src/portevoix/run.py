@@ -8,6 +8,7 @@ from portevoix.casting import Candidate
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import CannotClone, EngineError
 from portevoix.events import Attempted, Hook, ignore
+from portevoix.headstart import HeadStart
 from portevoix.speech import Attempt, Outcome, Utterance
 
 
@@ -25,6 +26,7 @@ class Run:
         reasons: errors of the sentence that is being spoken, by engine.
         revived: engines whose process died in this sentence and that are asked once more.
         clock: the time.
+        ahead: what an engine has begun with for the sentence after, or None.
         began: when the request did, by that clock.
     """
 
@@ -37,6 +39,7 @@ class Run:
     reasons: list[tuple[str, EngineError]] = field(default_factory=list)
     revived: set[str] = field(default_factory=set)
     clock: Clock = system_clock
+    ahead: HeadStart | None = None
     began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +51,19 @@ class Run:
         self.sentence += 1
         self.reasons.clear()
         self.revived.clear()
+
+    def take_ahead(self, candidate: Candidate, asked: Utterance) -> HeadStart | None:
+        """Return what has been begun of exactly this, once."""
+        if self.ahead is None or not self.ahead.fits(candidate, asked):
+            return None
+        ahead, self.ahead = self.ahead, None
+        return ahead
+
+    async def drop_ahead(self) -> None:
+        """Stop what has been begun and was not asked for."""
+        ahead, self.ahead = self.ahead, None
+        if ahead is not None:
+            await ahead.aclose()
 
     def note_own_voice(self, candidate: Candidate, utterance: Utterance) -> None:
         """Record that somebody is about to speak in a voice of their own where another one was to be borrowed."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SPEED_RANGE = (0.25, 4.0)
 """Slowest and fastest speech that may be asked for, as a factor of the voice's own pace."""
@@ -93,6 +96,7 @@ class SpeechRequest:
         reference: speak as the person in this recording, where an engine can.
         parameters: values for single engines, by the names that these declare; an engine sees those it knows.
         instructions: how to speak, in words, for engines that follow them.
+        is_relayed: another server passed it on, so that it is not passed on again.
     """
 
     text: str
@@ -107,6 +111,7 @@ class SpeechRequest:
     reference: Reference | None = None
     parameters: tuple[tuple[str, Parameter], ...] = ()
     instructions: str = ""
+    is_relayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ class Utterance:
         request_id: for logs.
         reference: recording to speak like; only for a voice that can.
         parameters: values that the engine declares, as it was asked for them.
+        listener: number of whoever hears it, the same for all sentences of one request; 0 where nobody counts.
     """
 
     text: str
@@ -138,6 +144,12 @@ class Utterance:
     request_id: str = ""
     reference: Reference | None = None
     parameters: tuple[tuple[str, Parameter], ...] = ()
+    listener: int = 0
+
+    @property
+    def sound(self) -> Utterance:
+        """Return it without what does not change how it sounds: who hears it, and when."""
+        return replace(self, slack_seconds=0.0, continues=False, request_id="", listener=0)
 
     def rest(self, start: int) -> Utterance:
         """Return the same utterance from character `start` on."""
@@ -154,6 +166,8 @@ class WordMark:
         start_seconds: when it begins, from the utterance's first sample.
         end_seconds: when it is over, from the utterance's first sample.
         text: the word itself; set for the listener, "" inside an engine.
+        phonemes: each of its phonemes, as the voice's phonemizer writes it, with the moment when it is over; the first
+            begins with the word. Empty where the engine does not know.
     """
 
     start: int
@@ -161,6 +175,13 @@ class WordMark:
     start_seconds: float
     end_seconds: float
     text: str = ""
+    phonemes: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def from_fields(cls, fields: Sequence[Any]) -> WordMark:
+        """Return the mark whose fields, in their order, have been through JSON."""
+        *plain, phonemes = fields
+        return cls(*plain, tuple((str(symbol), float(end)) for symbol, end in phonemes))
 
     def moved(self, characters: int, seconds: float, text: str = "") -> WordMark:
         """Return the same mark counted from an earlier character and an earlier moment, with its word where given."""
@@ -170,6 +191,7 @@ class WordMark:
             self.start_seconds + seconds,
             self.end_seconds + seconds,
             text or self.text,
+            tuple((phoneme, end + seconds) for phoneme, end in self.phonemes),
         )
 
 

@@ -11,11 +11,12 @@ import pytest
 from portevoix.audio import AudioChunk
 from portevoix.cache.cache import SpeechCache
 from portevoix.cache.memory import MemoryTier
-from portevoix.chain import Chain, Run
+from portevoix.chain import Chain
 from portevoix.engine import Delivery, Phase
 from portevoix.errors import ChainExhausted, InvalidParameter, StreamInterrupted
 from portevoix.level import Level, LevelSettings
 from portevoix.resilience.breaker import CircuitBreaker
+from portevoix.run import Run
 from portevoix.speech import Utterance, Voice
 from tests.scripted import (
     Fault,

@@ -23,13 +23,14 @@ _AUDIBLE = 1e-3 * _FULL_SCALE
 """A peak above this, -60 dB of full scale, is taken for sound."""
 
 _MAGIC = b"PVRC"
-_VERSION = 1
+_VERSION = 2
 _PREAMBLE = struct.Struct("<4sHI")
 """Magic, version, and length of the JSON header in bytes; header, samples and checksum follow."""
 _CHECKSUM_BYTES = 16
 _OBJECT_BYTES = 256
-_MARK_BYTES = 192
-"""What Python itself needs for a recording and for each of its marks, roughly, on a 64-bit machine."""
+_MARK_BYTES = 200
+_PHONEME_BYTES = 144
+"""What Python itself needs for a recording, for each of its marks and their phonemes, roughly, on a 64-bit machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Recording:
     @property
     def size_bytes(self) -> int:
         """Return what it takes in memory, roughly."""
-        return len(self.samples) + _MARK_BYTES * len(self.marks) + _OBJECT_BYTES
+        phonemes = sum(len(mark.phonemes) for mark in self.marks)
+        return len(self.samples) + _MARK_BYTES * len(self.marks) + _PHONEME_BYTES * phonemes + _OBJECT_BYTES
 
     @property
     def is_audible(self) -> bool:
@@ -110,7 +112,7 @@ class Recording:
             return None
         border = _PREAMBLE.size + header_bytes
         header = json.loads(body[_PREAMBLE.size : border])
-        return cls(body[border:], header["sample_rate"], tuple(WordMark(*mark) for mark in header["marks"]))
+        return cls(body[border:], header["sample_rate"], tuple(WordMark.from_fields(mark) for mark in header["marks"]))
 
     def _int16(self) -> NDArray[np.int16]:
         import numpy as np

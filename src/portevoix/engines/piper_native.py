@@ -151,7 +151,7 @@ class PiperNative:
             raise CannotSay(f"{loaded.name} has no sounds for this text")
         words = loaded.phonemizer.words(utterance.text, sentences)
         began_seconds = seconds = 0.0
-        with loaded.network.admit(is_listening=utterance.continues):
+        with loaded.network.admit(is_listening=utterance.continues, listener=utterance.listener):
             for index, sentence in enumerate(sentences):
                 spoken = [word for word in words if word.sentence == index]
                 async with aclosing(self._sentence(loaded, sentence, utterance, spoken, began_seconds)) as chunks:
@@ -193,6 +193,7 @@ class PiperNative:
             noise_w_scale=_first(options.noise_w_scale, defaults.noise_w_scale),
             seed=utterance.seed,
             plays_in_seconds=utterance.slack_seconds,
+            listener=utterance.listener,
         )
 
     def _speaker(self, loaded: _Loaded, wanted: str | int | None) -> int | None:
@@ -357,22 +358,25 @@ class _WordTimes:
         self._rate = sample_rate
         self._offset = began_seconds
         self._begin = began_seconds
-        self._samples = 0
-        self._ids = 0
+        self._ends = [0]
 
     def learn(self, id_samples: NDArray[np.int64]) -> tuple[WordMark, ...]:
         """Return the words whose end is known with these lengths of the next ids, int64, shape (n,)."""
         marks = []
         for samples in id_samples.tolist():
-            self._samples += samples
-            self._ids += 1
-            while self._words and self._words[0].id_end <= self._ids:
+            self._ends.append(self._ends[-1] + samples)
+            while self._words and self._words[0].id_end < len(self._ends):
                 marks.append(self._mark(self._words.popleft()))
         return tuple(marks)
 
     def _mark(self, word: SpokenWord) -> WordMark:
-        begin, self._begin = self._begin, self._offset + self._samples / self._rate
-        return WordMark(word.start, word.end, begin, self._begin)
+        begin, self._begin = self._begin, self._seconds(word.id_end)
+        phonemes = tuple((phoneme, self._seconds(id_end)) for phoneme, id_end in word.sounds)
+        return WordMark(word.start, word.end, begin, self._begin, phonemes=phonemes)
+
+    def _seconds(self, ids: int) -> float:
+        """Return when the first `ids` ids of the sentence are over."""
+        return self._offset + self._ends[ids] / self._rate
 
 
 def _first(chosen: float | None, default: float) -> float:

@@ -5,7 +5,7 @@ Needs no numpy, so that a worker is up before it is imported.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Any
 
 from portevoix.errors import EngineError, EngineFailed, PortevoixError, RequestError
@@ -36,14 +36,14 @@ def voice_from(fields: Mapping[str, Any]) -> Voice:
     return Voice(**{**fields, "speakers": tuple(fields["speakers"]), "languages": tuple(fields["languages"])})
 
 
-def mark_fields(marks: tuple[WordMark, ...]) -> list[list[float]]:
-    """Return marks as short lists, in the order of their fields."""
-    return [[mark.start, mark.end, mark.start_seconds, mark.end_seconds] for mark in marks]
+def mark_fields(marks: tuple[WordMark, ...]) -> list[tuple[Any, ...]]:
+    """Return marks as tuples, in the order of their fields."""
+    return [astuple(mark) for mark in marks]
 
 
 def marks_from(fields: list[list[Any]]) -> tuple[WordMark, ...]:
     """Return the marks that `mark_fields` wrote."""
-    return tuple(WordMark(*mark) for mark in fields)
+    return tuple(WordMark.from_fields(mark) for mark in fields)
 
 
 def error_fields(error: BaseException) -> dict[str, str]:

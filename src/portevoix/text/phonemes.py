@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,13 @@ class PhonemeSentence:
         ids: phoneme ids with the beginning, end and padding marks of the voice.
         word_ends: for each spoken word of the sentence, the number of ids up to its end.
         word_lengths: for each spoken word, its number of phonemes.
+        sounds: each phoneme of a word, with the number of ids up to its end.
     """
 
     ids: tuple[int, ...]
     word_ends: tuple[int, ...]
     word_lengths: tuple[int, ...]
+    sounds: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,14 @@ class SpokenWord:
         end: index after its last character.
         sentence: index of the sentence.
         id_end: number of the sentence's ids up to the word's end.
+        sounds: its phonemes, each with the number of ids up to its end.
     """
 
     start: int
     end: int
     sentence: int
     id_end: int
+    sounds: tuple[tuple[str, int], ...] = ()
 
 
 class Phonemizer:
@@ -92,6 +96,7 @@ class Phonemizer:
         """
         spans = word_spans(text)
         spoken = [(index, end) for index, one in enumerate(sentences) for end in one.word_ends]
+        sounds = [sounds for one in sentences for sounds in _by_word(one)]
         if not spans or not spoken:
             return ()
         if len(spans) == len(spoken):
@@ -99,10 +104,10 @@ class Phonemizer:
         else:
             lengths = [length for one in sentences for length in one.word_lengths]
             pairs = shared_out([self._length(text[start:end]) for start, end in spans], lengths)
-        begins = [0, *(written for written, _ in pairs)]
+        begins = [(0, 0), *pairs]
         return tuple(
-            SpokenWord(spans[begin][0], spans[written - 1][1], *spoken[said - 1])
-            for begin, (written, said) in zip(begins, pairs, strict=False)
+            SpokenWord(spans[begin][0], spans[written - 1][1], *spoken[said - 1], tuple(chain(*sounds[first:said])))
+            for (begin, first), (written, said) in zip(begins, pairs, strict=False)
         )
 
     def _length(self, word: str) -> int:
@@ -114,6 +119,7 @@ class Phonemizer:
         at = len(self._map.get("^", ())) + pad
         ends: list[int] = []
         lengths = [0]
+        sounds: list[tuple[str, int]] = []
         for phoneme in [*phonemes, " "]:
             is_sound = phoneme not in WORD_BREAKS and phoneme not in MARKS_OF_SENTENCES
             if is_sound:
@@ -122,7 +128,15 @@ class Phonemizer:
                 ends.append(at)
                 lengths.append(0)
             at += len(self._map[phoneme]) + pad if phoneme in self._map else 0
-        return PhonemeSentence(tuple(ids), tuple(ends), tuple(lengths[:-1]))
+            if is_sound:
+                sounds.append((phoneme, at))
+        return PhonemeSentence(tuple(ids), tuple(ends), tuple(lengths[:-1]), tuple(sounds))
+
+
+def _by_word(sentence: PhonemeSentence) -> list[tuple[tuple[str, int], ...]]:
+    """Return the sounds of each word of a sentence."""
+    ends = list(accumulate(sentence.word_lengths))
+    return [sentence.sounds[first:last] for first, last in pairwise([0, *ends])]
 
 
 def shared_out(written: Sequence[int], spoken: Sequence[int]) -> list[tuple[int, int]]:

@@ -28,23 +28,25 @@ class Admissions:
         self._listeners: dict[Admission, str] = {}
         self._lock = threading.Lock()
 
-    def admit(self, voice: str, *, is_listening: bool = False) -> Admission:
+    def admit(self, voice: str, *, is_listening: bool = False, listener: int = 0) -> Admission:
         """Accept one more listener to a voice, until the admission is closed.
 
         Args:
             voice: what its measured speed is filed under.
             is_listening: somebody who has been accepted before and goes on; counted, never refused.
+            listener: whoever has a number is counted once, however many sentences are made for them; 0 for none.
 
         Raises:
             Overloaded: those accepted before would no longer keep real time.
         """
-        admission = Admission(self)
+        admission = Admission(self, listener)
         with self._lock:
-            needed = sum(self._work_of(spoken) for spoken in self._listeners.values()) + self._work_of(voice)
+            spoken_to = {one.listener or one: spoken for one, spoken in self._listeners.items()}
+            needed = sum(map(self._work_of, {**spoken_to, admission.listener or admission: voice}.values()))
             if self._listeners and needed > self._capacity and not is_listening:
                 raise Overloaded(
                     "there are too many listeners",
-                    f"{len(self._listeners)} are being spoken to, and one more would make the others wait",
+                    f"{len(spoken_to)} are being spoken to, and one more would make the others wait",
                 )
             self._listeners[admission] = voice
         return admission
@@ -69,10 +71,15 @@ class Admissions:
 
 
 class Admission:
-    """One accepted listener; a context manager."""
+    """One accepted listener; a context manager.
 
-    def __init__(self, admissions: Admissions) -> None:
+    Attributes:
+        listener: the listener's number, 0 without one.
+    """
+
+    def __init__(self, admissions: Admissions, listener: int = 0) -> None:
         self._admissions = admissions
+        self.listener = listener
 
     def close(self) -> None:
         """Make room for another listener."""

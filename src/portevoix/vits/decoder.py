@@ -108,7 +108,7 @@ class _Writer:
     def model(self, opsets: list[onnx.OperatorSetIdProto], ir_version: int) -> onnx.ModelProto:
         """Return the decoder as a model."""
         inputs = [
-            helper.make_tensor_value_info("latents", TensorProto.FLOAT, [1, "channels", "frames"]),
+            helper.make_tensor_value_info("latents", TensorProto.FLOAT, ["batch", "channels", "frames"]),
             helper.make_tensor_value_info("margins", TensorProto.INT64, [2]),
         ]
         if any("sid" in node.input for node in self.nodes):
@@ -119,7 +119,7 @@ class _Writer:
 
 
 class _Rewriting:
-    """Rewrite a decoder node by node; tensors along time get the shape [1, channels, 1, time]."""
+    """Rewrite a decoder node by node; tensors along time get the shape [batch, channels, 1, time]."""
 
     def __init__(self, graph: Graph, cut: Cut, nodes: list[onnx.NodeProto], needs: dict[str, Reach]) -> None:
         self.graph = graph
@@ -218,9 +218,9 @@ class _Rewriting:
         return self.form.add("Transpose", [cropped], perm=[0, 3, 1, 2])
 
     def _side_by_side(self, phases: str, channels: int) -> str:
-        """Turn [1, stride * channels, 1, n] into [1, 1, n * stride, channels]."""
+        """Turn [batch, stride * channels, 1, n] into [batch, 1, n * stride, channels]."""
         rows = self.form.add("Transpose", [phases], perm=[0, 2, 3, 1])
-        return self.form.add("Reshape", [rows, self.form.integers([1, 1, -1, channels])])
+        return self.form.add("Reshape", [rows, self.form.integers([0, 1, -1, channels])])
 
     def _spare(self, tensor: str, stride: int) -> tuple[str, str]:
         """Return how much context after an upsampling nobody needs, and keep count of what remains."""

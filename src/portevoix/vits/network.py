@@ -163,9 +163,19 @@ class SplitNetwork:
 
     def decode(self, latents: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
         """Turn latents into float32 samples, leaving out `before` and `after` frames of context."""
+        samples: np.ndarray = self.decode_together(latents[None], before, after, manner)[0]
+        return samples
+
+    def decode_together(self, latents: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
+        """Turn float32 [batch, channels, frames] into samples [batch, samples]: several chunks of one size in one run.
+
+        Raises:
+            EngineFailed: the decoder failed, for all of them.
+        """
         margins = np.array([before, after], dtype=np.int64)
-        arrays = {"latents": latents[None], "margins": margins, "sid": _speaker(manner)}
-        return self._decoder.run(arrays)[0].ravel()
+        arrays = {"latents": latents, "margins": margins, "sid": _speaker(manner)}
+        samples: np.ndarray = self._decoder.run(arrays)[0].reshape(len(latents), -1)
+        return samples
 
 
 class SparedNetwork:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FORM = 3
+FORM = 4
 PART_NAMES = ("encoder", "flow", "decoder")
 FACTS_FILE = "facts.json"
 UNFINISHED = ".unfinished-"

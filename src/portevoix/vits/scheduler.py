@@ -64,6 +64,7 @@ class Terms:
         priority: whose work goes first.
         plays_in_seconds: how long the listener still has other audio to hear before this.
         read_ahead_seconds: how much audio is made before the listener takes it.
+        listener: number of whoever hears it; two jobs of one listener are no crowd. 0 for somebody else each time.
     """
 
     voice: str
@@ -71,6 +72,7 @@ class Terms:
     priority: Priority = Priority.LISTENER
     plays_in_seconds: float = 0.0
     read_ahead_seconds: float = 30.0
+    listener: int = 0
 
 
 class Scheduler:
@@ -98,13 +100,13 @@ class Scheduler:
         for thread in self._threads:
             thread.start()
 
-    def admit(self, voice: str, *, is_listening: bool = False) -> Admission:
-        """Accept one more listener to a voice; one who is already listening is counted and never refused.
+    def admit(self, voice: str, *, is_listening: bool = False, listener: int = 0) -> Admission:
+        """Accept one more listener to a voice; one who is already listening is never refused, and counted once.
 
         Raises:
             Overloaded: those accepted before would no longer keep real time.
         """
-        return self._admissions.admit(voice, is_listening=is_listening)
+        return self._admissions.admit(voice, is_listening=is_listening, listener=listener)
 
     @property
     def listeners(self) -> int:
@@ -183,7 +185,7 @@ class Scheduler:
                 self._changed.wait()
 
     def _most_urgent(self) -> _Stream | None:
-        company = len(self._streams)
+        company = len({stream.terms.listener or stream for stream in self._streams})
         patience = PATIENCE_IN_CROWD_SECONDS if company >= CROWD else PATIENCE_SECONDS
         best, least = None, (0, 0.0)
         for stream in self._streams:

@@ -18,6 +18,7 @@ from portevoix.errors import (
     ModelUnsupported,
     NothingToSay,
 )
+from portevoix.vits.batching import BatchingNetwork, batching_pays
 from portevoix.vits.config import VoiceConfig, read_config
 from portevoix.vits.level import Level, gain_for
 from portevoix.vits.making import make_parts, probe_sentences
@@ -145,13 +146,17 @@ class VitsVoice:
         """Whether it streams inside sentences."""
         return self.why_not_split is None
 
-    def admit(self, *, is_listening: bool = False) -> Admission:
+    def admit(self, *, is_listening: bool = False, listener: int = 0) -> Admission:
         """Accept one more listener; close what is returned when it is over. Who is already listening is not refused.
+
+        Args:
+            is_listening: an earlier sentence is being heard already.
+            listener: a listener's number; one with several sentences in the making counts once. 0 for none.
 
         Raises:
             Overloaded: those accepted before would no longer keep real time.
         """
-        return self._scheduler.admit(self.fingerprint, is_listening=is_listening)
+        return self._scheduler.admit(self.fingerprint, is_listening=is_listening, listener=listener)
 
     async def stream(
         self,
@@ -166,6 +171,7 @@ class VitsVoice:
         is_leveled: bool = True,
         priority: Priority = Priority.LISTENER,
         plays_in_seconds: float = 0.0,
+        listener: int = 0,
     ) -> AsyncGenerator[Piece, None]:
         """Speak one sentence; the pieces together are the sentence, and the lengths of ids come with the first ones.
 
@@ -182,6 +188,7 @@ class VitsVoice:
             is_leveled: apply the voice's gain and the limiter; else samples are those of the network, clipped.
             priority: whose work goes first.
             plays_in_seconds: how long the listener still has other audio to hear before this.
+            listener: number of whoever hears it, as for `admit`.
 
         Raises:
             NothingToSay: there are no ids.
@@ -191,7 +198,7 @@ class VitsVoice:
         """
         manner = self._manner(speaker, length_scale, noise_scale, noise_w_scale, seed)
         job = self._job(self._checked(ids), manner, _not_negative("volume", volume), is_leveled=is_leveled)
-        terms = Terms(self.fingerprint, self.sample_rate, priority, plays_in_seconds)
+        terms = Terms(self.fingerprint, self.sample_rate, priority, plays_in_seconds, listener=listener)
         async with aclosing(self._scheduler.pieces(job, terms)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -299,8 +306,10 @@ def _split_network(store: PartsStore, device: Device, make: Callable[[], Parts])
         store.discard()
         parts = find_or_make(store, make)
         network = parts.network(device)
-    spared = network if device.kind == "cpu" else SparedNetwork(network, parts.network)
-    return spared, parts.facts.gain
+    if device.kind == "cpu":
+        return network, parts.facts.gain
+    shared = BatchingNetwork(network) if batching_pays(network) else network
+    return SparedNetwork(shared, parts.network), parts.facts.gain
 
 
 def _precision(network: Network | WholeNetwork) -> tuple[Precision, float | None]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,6 +73,13 @@ def test_nothing_is_not_audible():
 def test_size_follows_the_audio():
     assert recording(1.0).size_bytes - recording(0.5).size_bytes == RATE
     assert recording(marks=[mark(0, 1)]).size_bytes > recording().size_bytes
+    spelled = replace(mark(0, 1), phonemes=(("a", 0.5), ("b", 1.0)))
+    assert recording(marks=[spelled]).size_bytes > recording(marks=[mark(0, 1)]).size_bytes
+
+
+def test_phonemes_come_back_as_they_were():
+    kept = recording(marks=[replace(mark(0, 1), phonemes=(("a", 0.5), ("ɔ̃", 1.0)))])
+    assert Recording.from_bytes(kept.to_bytes()) == kept
     assert recording(0.5).seconds == 0.5
 
 
@@ -98,5 +107,5 @@ def test_another_version_is_not_read():
     from portevoix.cache import recording as module
 
     content = recording().to_bytes()
-    body = content[:4] + b"\x02\x00" + content[6 : -module._CHECKSUM_BYTES]
+    body = content[:4] + b"\xfe\xff" + content[6 : -module._CHECKSUM_BYTES]
     assert Recording.from_bytes(body + module._checksum(body)) is None

@@ -98,6 +98,23 @@ async def test_words_have_their_times(make: Make) -> None:
     assert 0 < marks[0].end_seconds < marks[-1].end_seconds <= length
 
 
+async def test_phonemes_have_their_times_exact_to_the_frame(make: Make) -> None:
+    engine = make()
+    await engine.load()
+    voice = next(one for one in engine.voices() if one.name == "fr_FR-petit-low")
+    async with aclosing(engine.stream(Utterance("Le chat dort. La maison.", voice, "fr"))) as stream:
+        chunks = [chunk async for chunk in stream]
+    marks, rate = [mark for chunk in chunks for mark in chunk.marks], chunks[0].sample_rate
+    spelled = ["".join(phoneme for phoneme, _ in mark.phonemes) for mark in marks]
+    spoken = [word.replace("ˈ", "").replace("-", "") for word in spelled]  # stress and liaison are written as well
+    assert spoken == ["lə", "ʃa", "dɔʁ", "la", "mɛzɔ̃"]
+    for mark in marks:
+        ends = [mark.start_seconds, *(end for _, end in mark.phonemes)]
+        assert ends == sorted(ends)
+        assert ends[-1] == mark.end_seconds
+        assert all(end * rate % 256 == pytest.approx(0, abs=1e-6) for end in ends)
+
+
 async def test_speakers_by_number_and_by_name(make: Make) -> None:
     engine = make()
     zero = await speak(engine, "Hello.", "en_US-duo-low", speaker=0)

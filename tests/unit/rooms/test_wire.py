@@ -20,7 +20,7 @@ def test_an_utterance_comes_back_equal():
 
 
 def test_marks_come_back_equal():
-    marks = (WordMark(0, 2, 0.0, 0.1), WordMark(3, 9, 0.1, 0.75))
+    marks = (WordMark(0, 2, 0.0, 0.1), WordMark(3, 9, 0.1, 0.75, phonemes=(("a", 0.5), ("ʁ", 0.75))))
     assert marks_from(through_json(mark_fields(marks))) == marks
 
 
