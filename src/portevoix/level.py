@@ -118,7 +118,7 @@ class Level:
         self.name = engine.name
         self.settings = settings
         self.breaker = breaker or CircuitBreaker(clock=clock)
-        self.breaker._on_change = self._breaker_moved  # noqa: SLF001 - the level is the breaker's owner
+        self.breaker.on_change = self._breaker_moved
         self._cache = cache
         self._options = asdict(options) if is_dataclass(options) and not isinstance(options, type) else {}
         self._clock = clock

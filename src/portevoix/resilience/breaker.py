@@ -18,7 +18,13 @@ def _tell_nobody(_: State) -> None:
 
 
 class CircuitBreaker:
-    """Count failures in a row: open at `failure_threshold`, rest for `reset_timeout_seconds`, then allow one trial."""
+    """Count failures in a row: open at `failure_threshold`, rest for `reset_timeout_seconds`, then allow one trial.
+
+    Attributes:
+        failures: in a row, so far.
+        state: whether it keeps requests away.
+        on_change: is told each new state; whoever owns the breaker sets it.
+    """
 
     def __init__(
         self,
@@ -26,15 +32,14 @@ class CircuitBreaker:
         reset_timeout_seconds: float = 30.0,
         *,
         clock: Clock = system_clock,
-        on_change: Callable[[State], None] = _tell_nobody,
     ) -> None:
-        """Start closed; `on_change` is told each new state."""
+        """Start closed."""
         self.failure_threshold = failure_threshold
         self.reset_timeout_seconds = reset_timeout_seconds
         self.failures = 0
         self.state: State = "closed"
         self._clock = clock
-        self._on_change = on_change
+        self.on_change: Callable[[State], None] = _tell_nobody
         self._opened_at = 0.0
 
     def is_open(self) -> bool:
@@ -47,10 +52,6 @@ class CircuitBreaker:
         if self.state != "open":
             return 0.0
         return max(0.0, self._opened_at + self.reset_timeout_seconds - self._clock())
-
-    def is_trial_due(self) -> bool:
-        """Return whether the rest is over and nobody has begun the trial."""
-        return self.state == "open" and self.rest_seconds == 0.0
 
     def begin_trial(self) -> None:
         """Take the one trial; `succeed` or `fail` ends it."""
@@ -75,4 +76,4 @@ class CircuitBreaker:
     def _move(self, state: State) -> None:
         if state != self.state:
             self.state = state
-            self._on_change(state)
+            self.on_change(state)
