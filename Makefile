@@ -4,7 +4,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-core test lint bench docs clean distclean
+.PHONY: help run setup setup-core setup-rooms setup-clients test lint bench docs clean distclean
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
@@ -29,13 +29,33 @@ setup: .venv/.dev ## set up everything, for work on the code
 
 setup-core: .venv/.core
 
-test: lint ## set up, and run every check and test
+test: lint setup-rooms setup-clients ## set up, and run every check and test
 	@$(PY) -m pytest -q --numprocesses=2 --dist=worksteal --cov --cov-report=term $(ARGS)
+
+setup-rooms: setup ## install the environments of heavy engines for the tests, in .rooms
+	@PORTEVOIX_ROOMS__FOLDER=.rooms $(PY) -m portevoix engines install neural kokoro --yes
+
+setup-clients: setup .clients/.ready ## install the programs that the tests speak to the server with, in .clients
 
 lint: setup ## set up, and run the quick checks
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
+
+check-ops: ## check alerts, unit and compose file with the programs that read them
+	@command -v promtool >/dev/null || { echo "Error: promtool, which checks the alerts, is not here" >&2; \
+		echo "Hint: it comes with Prometheus; on Debian and Ubuntu: apt install prometheus" >&2; exit 1; }
+	@promtool check rules --lint=all --lint-fatal ops/prometheus/alerts.yml
+	@promtool check config --syntax-only ops/prometheus/prometheus.yml
+	@promtool test rules ops/prometheus/alerts_test.yml
+	@if command -v systemd-analyze >/dev/null; then \
+		folder=$$(mktemp -d); trap 'rm -r "$$folder"' EXIT; \
+		sed 's|^ExecStart=.*|ExecStart=/bin/true|' ops/systemd/portevoix.service > "$$folder/portevoix.service"; \
+		systemd-analyze verify --man=no "$$folder/portevoix.service" && echo "portevoix.service: systemd takes it"; \
+	else echo "Not checked: portevoix.service, there is no systemd-analyze here" >&2; fi
+	@if docker compose version >/dev/null 2>&1; then \
+		docker compose -f ops/compose.yaml config --quiet && echo "compose.yaml: docker compose takes it"; \
+	else echo "Not checked: compose.yaml, there is no docker compose here" >&2; fi
 
 bench: .venv-bench/.ready ## compare with piper-tts and sherpa-onnx on full-size voices (fetches torch)
 	@PYTHONPATH=src:. .venv-bench/bin/python -m benchmarks $(ARGS)
@@ -49,7 +69,7 @@ clean: ## remove what checks and tests leave behind
 	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment as well
-	@rm -rf .venv .venv-bench src/*.egg-info
+	@rm -rf .venv .venv-bench .rooms .clients src/*.egg-info
 
 .venv/.home:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -77,4 +97,15 @@ distclean: clean ## remove the environment as well
 .venv/.dev: .venv/.core requirements/dev.txt
 	@echo "Fetching what the checks and tests need"
 	@$(PIP) install -r requirements/dev.txt $(BRIEFLY)
+	@touch $@
+
+# Each in an environment of its own, as their packages contradict one another.
+.clients/.ready: $(wildcard requirements/clients/*.txt) tests/clients/package.json
+	@rm -rf .clients
+	@for list in requirements/clients/*.txt; do \
+		folder=".clients/$$(basename "$$list" .txt)"; echo "  $$folder"; \
+		.venv/bin/uv venv --quiet --python $(PY) "$$folder"; \
+		.venv/bin/uv pip install --quiet --python "$$folder/bin/python" -r "$$list"; done
+	@cp tests/clients/package.json .clients/node/
+	@cd .clients/node && PATH="$$PWD/bin:$$PATH" npm install --silent --no-package-lock --no-audit --no-fund --no-update-notifier
 	@touch $@

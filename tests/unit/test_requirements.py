@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "requirements").glob("*.txt"))
+FILES = sorted((ROOT / "requirements").rglob("*.txt"))
 LINE = re.compile(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*")
 
 
