@@ -62,11 +62,23 @@ def ignore(_: Event) -> None:
     """Do nothing with an event."""
 
 
-def fan_out(*hooks: Hook) -> Hook:
-    """Return a hook that passes each event to all of `hooks`, in order."""
+class FanOut:
+    """Pass each event on to hooks, in order; itself a hook.
 
-    def tell(event: Event) -> None:
-        for hook in hooks:
+    Attributes:
+        hooks: whom it is passed to; may be added to at any time.
+    """
+
+    def __init__(self, *hooks: Hook) -> None:
+        """Begin with `hooks`."""
+        self.hooks = list(hooks)
+
+    def __call__(self, event: Event) -> None:
+        """Tell all of them."""
+        for hook in tuple(self.hooks):
             hook(event)
 
-    return tell
+
+def fan_out(*hooks: Hook) -> FanOut:
+    """Return a hook that passes each event to all of `hooks`, in order."""
+    return FanOut(*hooks)

@@ -16,13 +16,16 @@ KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "tas
 """Attributes that every record has; the others are its fields."""
 
 
-def configure_logging(form: str = "human", level: str = "INFO", stream: TextIO | None = None) -> None:
+def configure_logging(form: str = "human", level: str = "INFO", stream: TextIO | None = None) -> logging.Handler:
     """Write all log records to `stream` (standard error when None); calling it again replaces what it set before.
 
     Args:
         form: `human` for `12:03:04 WARNING engine.failed engine=… why="…"`, `json` for one object a line.
         level: least severity of the house's own records, a name of `logging`; others' begin at WARNING.
         stream: where to.
+
+    Returns:
+        What writes them.
     """
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.set_name("portevoix")
@@ -32,6 +35,7 @@ def configure_logging(form: str = "human", level: str = "INFO", stream: TextIO |
         root.removeHandler(former)
     root.addHandler(handler)
     logging.getLogger("portevoix").setLevel(level)
+    return handler
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import pytest
 
@@ -51,15 +50,78 @@ def test_attempts_fallbacks_cache_breaker_and_state_are_counted() -> None:
     assert value(metrics, "tts_breaker_state", backend="a") == 2
 
 
-def test_what_has_a_state_of_its_own_is_read_when_asked(tmp_path: Path) -> None:
+def test_attempts_are_timed_by_engine_and_outcome() -> None:
+    metrics = Metrics()
+    for attempt in (
+        Attempt(0, "a", "a-fr", "late", "engine_timeout", "late", seconds=0.7),
+        Attempt(0, "b", "b-fr", "spoke", first_audio_seconds=0.05, seconds=1.5),
+        Attempt(1, "b", "b-fr", "spoke", is_cached=True, first_audio_seconds=0.001, seconds=0.002),
+        Attempt(2, "c", "c-fr", "skipped", "engine_loading", "loading"),
+    ):
+        metrics(Attempted("r1", attempt))
+    assert value(metrics, "tts_attempt_seconds_sum", backend="a", outcome="late") == 0.7
+    assert value(metrics, "tts_attempt_first_audio_seconds_sum", backend="b", outcome="spoke") == 0.05
+    assert value(metrics, "tts_attempt_first_audio_seconds_count", backend="b", outcome="cached") == 1
+    assert value(metrics, "tts_attempt_seconds_count", backend="c", outcome="skipped") is None
+
+
+def test_failures_are_counted_by_code_and_what_the_first_choice_did_not_speak() -> None:
+    metrics = Metrics()
+    metrics(Spoken(SpeechReport("r1", "b", is_degraded=True, why_degraded="a failed"), "success", 0.2))
+    metrics(Spoken(SpeechReport("r2"), "failed", 0.2, "no_engine_could_speak"))
+    assert value(metrics, "tts_requests_degraded_total", backend="b") == 1
+    assert value(metrics, "tts_request_errors_total", code="no_engine_could_speak") == 1
+
+
+def test_an_engine_begins_at_zero() -> None:
+    metrics = Metrics()
+    metrics.introduce("a")
+    for status in ("success", "failed", "cancelled"):
+        assert value(metrics, "tts_requests_total", backend="a", status=status) == 0
+    assert value(metrics, "tts_breaker_moves_total", backend="a", state="open") == 0
+    assert value(metrics, "tts_first_audio_seconds_count", backend="a") == 0
+
+
+def test_what_has_a_state_of_its_own_is_read_when_asked() -> None:
     metrics = Metrics()
     entries = {("memory",): 2.0}
-    metrics.watch_disk({"cache": tmp_path / "not" / "yet" / "there"})
-    metrics.watch("tts_cache_entries", "Sentences", ["tier"], lambda: entries)
-    assert (value(metrics, "tts_disk_free_bytes", folder="cache") or 0) > 0
-    assert value(metrics, "tts_cache_entries", tier="memory") == 2
+    metrics.watch("tts_kept", "Sentences", ["tier"], lambda: entries)
+    metrics.watch("tts_gone_total", "Sentences", [], lambda: {(): 7})
+    assert value(metrics, "tts_kept", tier="memory") == 2
+    assert value(metrics, "tts_gone_total") == 7
     entries["memory",] = 3.0
-    assert value(metrics, "tts_cache_entries", tier="memory") == 3
+    assert value(metrics, "tts_kept", tier="memory") == 3
+
+
+def test_a_reading_takes_the_place_of_the_one_before() -> None:
+    metrics = Metrics()
+    for count in (1, 2):
+        metrics.watch("tts_kept", "Sentences", [], lambda count=count: {(): count})
+    assert value(metrics, "tts_kept") == 2
+
+
+def test_a_reading_that_breaks_costs_itself_alone(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    metrics.watch("tts_broken", "Breaks", [], lambda: {}[()])
+    metrics.watch("tts_sound", "Does not", [], lambda: {(): 1})
+    page = metrics.page().decode()
+    assert "# TYPE tts_broken gauge" in page
+    assert "tts_sound 1.0" in page
+    assert logged(caplog) == ["metric.not_read"]
+
+
+def test_a_beat_tells_how_late_it_came_and_looks_at_what_would_be_missed() -> None:
+    metrics, looks = Metrics(), []
+    metrics.sample("x", lambda: looks.append("former"))
+    metrics.sample("x", lambda: looks.append("latter"))
+    metrics.beat(0.03)
+    assert value(metrics, "tts_event_loop_lag_seconds_bucket", le="0.025") == 0
+    assert value(metrics, "tts_event_loop_lag_seconds_bucket", le="0.05") == 1
+    assert looks == ["latter"]
+
+
+def test_the_process_tells_its_own_memory() -> None:
+    assert (value(Metrics(), "process_resident_memory_bytes") or 0) > 1_000_000
 
 
 def test_two_sets_of_metrics_do_not_mix() -> None:

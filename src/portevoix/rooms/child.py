@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portevoix.errors import EngineUnavailable
+from portevoix.logs import configure_logging
+from portevoix.rooms.environments import occupy
 from portevoix.rooms.frames import Frame, FrameDecoder, FrameError, pack
 from portevoix.rooms.wire import error_fields, mark_fields, utterance_from
 
@@ -127,6 +129,28 @@ class Inbox:
             _steer(known, frame)
 
 
+class RequestName(logging.Filter):
+    """Put the name of the request that is being spoken on each log record.
+
+    Attributes:
+        request_id: that name, or "".
+    """
+
+    request_id = ""
+
+    @classmethod
+    def on_every_line(cls, level: str) -> RequestName:
+        """Write this process's log to standard error, a JSON object a line, from `level` on."""
+        log = cls()
+        configure_logging("json", level).addFilter(log)
+        return log
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Name it, unless it is named."""
+        record.__dict__.setdefault("request_id", self.request_id)
+        return True
+
+
 def _steer(job: Job, frame: Frame) -> None:
     if frame.kind == "cancel":
         job.cancel()
@@ -137,18 +161,22 @@ def _steer(job: Job, frame: Frame) -> None:
 def main(factory: str = "") -> None:
     """Speak until standard input ends; `factory` is `package.module:Factory`, by default the first argument."""
     faulthandler.enable()
+    tenancy = occupy()
     pipe = _take_pipes()
     frames = pipe.frames()
     start = next(frames, None)
     if start is None:
         return
+    log = RequestName.on_every_line(start.header.get("log_level", "WARNING"))
     inbox = Inbox(pipe, frames)
     inbox.start()
     with suppress(BrokenPipeError):
-        _serve(pipe, inbox, factory or sys.argv[1], start.header.get("options", {}))
+        _serve(pipe, inbox, factory or sys.argv[1], start.header.get("options", {}), log)
+    if tenancy is not None:
+        tenancy.close()
 
 
-def _serve(pipe: Pipe, inbox: Inbox, factory: str, options: Mapping[str, Any]) -> None:
+def _serve(pipe: Pipe, inbox: Inbox, factory: str, options: Mapping[str, Any], log: RequestName) -> None:
     try:
         synthesizer = _make(factory)(**options)
         voices = [asdict(voice) for voice in synthesizer.voices()]
@@ -156,9 +184,10 @@ def _serve(pipe: Pipe, inbox: Inbox, factory: str, options: Mapping[str, Any]) -
         traceback.print_exc()
         pipe.send({"kind": "failed", "error": error_fields(error)})
         return
-    pipe.send({"kind": "ready", "voices": voices})
+    pipe.send({"kind": "ready", "voices": voices, "device": str(getattr(synthesizer, "device", ""))})
     try:
         for job in inbox.work():
+            log.request_id = job.utterance.request_id
             _speak(pipe, synthesizer, job)
     finally:
         synthesizer.close()
@@ -219,5 +248,4 @@ def _resident_bytes() -> int:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING)
     main()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portevoix.errors import EngineDied, EngineError, EngineFailed, EngineTimeout
+from portevoix.rooms.hearsay import Hearsay
 from portevoix.rooms.process import ChildProcess
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class LineProgram:
         self._heard = bytearray()
         self._said: list[str] = []
         self._answer: asyncio.Future[bytes] | None = None
+        self._hearsay = Hearsay(plan.name)
 
     @classmethod
     async def start(cls, plan: ProgramPlan) -> LineProgram:
@@ -98,8 +100,8 @@ class LineProgram:
         if self._child is not None:
             await self._child.end()
 
-    async def answer(self, line: str, limit_seconds: float) -> bytes:
-        """Return the WAV file that the program writes for `line`; it must be idle.
+    async def answer(self, line: str, limit_seconds: float, request_id: str = "") -> bytes:
+        """Return the WAV file that the program writes for `line`; it must be idle. `request_id` is for logs.
 
         When the caller is cancelled the program may finish the line, and is killed if it does not soon.
 
@@ -107,6 +109,7 @@ class LineProgram:
             EngineFailed: the program died, or wrote no whole file.
             EngineTimeout: it did not answer in `limit_seconds`; it is killed.
         """
+        self._hearsay.begin(line, request_id)
         answer = self._ask(line)
         try:
             async with asyncio.timeout(limit_seconds):
@@ -121,7 +124,7 @@ class LineProgram:
     def kill(self, why: str) -> None:
         """Kill the process; `why` is what the line it was working on fails with."""
         if not self.gone.is_set():
-            logger.warning("worker.killed", extra={"worker": self._plan.name, "pid": self.pid, "why": why})
+            logger.warning("worker.killed", extra={**self._hearsay.facts(), "why": why})
         self._die(why)
         if self._child is not None:
             self._child.kill()
@@ -135,6 +138,7 @@ class LineProgram:
             )
         except OSError as error:
             raise EngineFailed(f"{plan.name} cannot start {plan.command[0]}", str(error), plan.hint) from error
+        self._hearsay.pid = self.pid
         try:
             await self.answer(plan.first_line, plan.ready_seconds)
         except EngineError as error:
@@ -166,6 +170,8 @@ class LineProgram:
         start = line.find(str(self._plan.folder))
         if start >= 0 and line.endswith(".wav"):
             self._collect(Path(line[start:]), LOOKS)
+        else:
+            self._hearsay.take(line.encode())
 
     def _collect(self, path: Path, looks: int) -> None:
         """Take the file, once it is as long as it says."""

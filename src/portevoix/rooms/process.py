@@ -14,6 +14,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from portevoix.rooms.hearsay import last_words
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -21,6 +23,7 @@ END_GRACE_SECONDS = 0.5
 """How long a process may take to leave by itself once its input is closed."""
 
 STDERR_LINES = 20
+LONGEST_LINE_BYTES = 65_536
 
 
 class ChildProcess(asyncio.SubprocessProtocol):
@@ -31,11 +34,18 @@ class ChildProcess(asyncio.SubprocessProtocol):
         ended: set once the process has exited and been reaped.
     """
 
-    def __init__(self, on_output: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        on_output: Callable[[bytes], None],
+        on_end: Callable[[], None],
+        on_error_line: Callable[[bytes], None] | None = None,
+    ) -> None:
         self.pid = 0
         self.ended = asyncio.Event()
         self._on_output = on_output
         self._on_end = on_end
+        self._on_error_line = on_error_line or (lambda _: None)
+        self._unfinished = b""
         self._has_told = False
         self._errors: deque[bytes] = deque(maxlen=STDERR_LINES)
         self._transport: asyncio.SubprocessTransport | None = None
@@ -47,6 +57,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         *,
         on_output: Callable[[bytes], None],
         on_end: Callable[[], None],
+        on_error_line: Callable[[bytes], None] | None = None,
         environment: Mapping[str, str] | None = None,
         joins_errors: bool = False,
     ) -> ChildProcess:
@@ -56,6 +67,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
             command: program and arguments; no shell sees them.
             on_output: called with each piece of its standard output.
             on_end: called once, as soon as the process is known to be dying.
+            on_error_line: called with each line of its standard error.
             environment: the whole environment, or None for this process's own.
             joins_errors: standard error is part of the output.
 
@@ -64,8 +76,9 @@ class ChildProcess(asyncio.SubprocessProtocol):
         """
         stderr = subprocess.STDOUT if joins_errors else subprocess.PIPE
         transport, child = await asyncio.get_running_loop().subprocess_exec(
-            lambda: cls(on_output, on_end), *command, env=environment, stderr=stderr, start_new_session=True
-        )
+            lambda: cls(on_output, on_end, on_error_line), *command,
+            env=environment, stderr=stderr, start_new_session=True,
+        )  # fmt: skip
         child.pid = transport.get_pid()
         return child
 
@@ -78,12 +91,14 @@ class ChildProcess(asyncio.SubprocessProtocol):
         if fd == 1:
             self._on_output(data)
         else:
-            self._errors.extend(data.splitlines())
+            self._hear_errors(data)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """Take the end of the output for the beginning of the end."""
         if fd == 1:
             self._tell()
+        else:
+            self._hear_errors(b"\n")
 
     def process_exited(self) -> None:
         """Take whatever the process had started along with it."""
@@ -114,8 +129,22 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
     def last_words(self) -> str:
         """Return the last line of its standard error, or ""."""
-        lines = (line.decode("utf-8", "replace").strip() for line in reversed(self._errors))
-        return next((line for line in lines if line), "")[:200]
+        return last_words([*self._errors, self._unfinished])
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return what it ended with, the signal's number below zero where one killed it; None while it runs."""
+        return self._transport.get_returncode() if self._transport else None
+
+    def _hear_errors(self, data: bytes) -> None:
+        """Take part of standard error; a line without an end is cut where it is too long."""
+        *lines, rest = (self._unfinished + data).replace(b"\r", b"\n").split(b"\n")
+        if len(rest) > LONGEST_LINE_BYTES:
+            lines, rest = [*lines, rest], b""
+        self._unfinished = rest
+        for line in filter(None, lines):
+            self._errors.append(line)
+            self._on_error_line(line)
 
     async def _leave(self, grace_seconds: float) -> None:
         if self._transport is not None and (pipe := self._transport.get_pipe_transport(0)) is not None:

@@ -5,26 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sys
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
+
+from portevoix.rooms.lock import try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".lock"
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class ScratchFolder:
@@ -47,7 +36,7 @@ class ScratchFolder:
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._lock_path = parent / f"{name}{SUFFIX}"
         self._lock = self._lock_path.open("wb")
-        _try_lock(self._lock)
+        try_lock(self._lock)
         self.path = parent / name
         self.path.mkdir(mode=0o700)
 
@@ -61,6 +50,6 @@ class ScratchFolder:
 def _sweep(parent: Path) -> None:
     for lock_path in parent.glob(f"*{SUFFIX}"):
         with suppress(OSError), lock_path.open("r+b") as lock:
-            _try_lock(lock)
+            try_lock(lock)
             shutil.rmtree(lock_path.with_suffix(""), ignore_errors=True)
             lock_path.unlink(missing_ok=True)

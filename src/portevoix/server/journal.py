@@ -18,6 +18,8 @@ from portevoix.server.errors import error_answer, status_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from portevoix.metrics import Metrics
+
 logger = logging.getLogger(__name__)
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -33,22 +35,25 @@ class _Entry:
         status: of the answer, 0 until it begins.
         first_byte: when the first byte of its body was sent, in the clock's seconds.
         count_bytes: bytes of its body.
+        is_audio: its body is sound.
         is_complete: it has been sent to its end.
     """
 
     status: int = 0
     first_byte: float | None = None
     count_bytes: int = 0
+    is_audio: bool = False
     is_complete: bool = False
 
 
 class Journal:
     """Name each request, and log each answer: path, status, times and size, never a text."""
 
-    def __init__(self, app: ASGIApp, clock: Clock = system_clock) -> None:
-        """Stand before `app`."""
+    def __init__(self, app: ASGIApp, clock: Clock = system_clock, metrics: Metrics | None = None) -> None:
+        """Stand before `app`; answers are counted in `metrics`."""
         self._app = app
         self._clock = clock
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; its name is in `state.request_id` and in the answer's `X-Request-Id`."""
@@ -73,6 +78,7 @@ class Journal:
     def _note(self, entry: _Entry, message: Message) -> None:
         if message["type"] == "http.response.start":
             entry.status = message["status"]
+            entry.is_audio = MutableHeaders(scope=message).get("content-type", "").startswith("audio/")
             return
         body = message.get("body", b"")
         if body and entry.first_byte is None:
@@ -84,12 +90,21 @@ class Journal:
         now = self._clock()
         is_quiet = scope["path"].startswith(QUIET_PATHS)
         event = "http.answered" if entry.is_complete else "http.broken_off"
+        code = scope["state"].get("code")
+        self._count(entry, code or "", began)
         logger.log(logging.DEBUG if is_quiet else logging.INFO, event, extra={
             "request_id": scope["state"]["request_id"], "method": scope["method"], "path": scope["path"][:200],
-            "status": entry.status or None, "code": scope["state"].get("code"), "bytes": entry.count_bytes,
+            "status": entry.status or None, "code": code, "bytes": entry.count_bytes,
             "first_byte_ms": None if entry.first_byte is None else _milliseconds(entry.first_byte - began),
             "total_ms": _milliseconds(now - began),
         })  # fmt: skip
+
+    def _count(self, entry: _Entry, code: str, began: float) -> None:
+        if self._metrics is None:
+            return
+        self._metrics.answers.labels(str(entry.status or "none"), code).inc()
+        if entry.is_audio and entry.first_byte is not None:
+            self._metrics.first_sound.observe(entry.first_byte - began)
 
 
 class ErrorAnswers:

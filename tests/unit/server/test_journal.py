@@ -61,6 +61,18 @@ async def test_a_refusal_carries_its_code(log):
     assert (record.status, record.code) == (404, "voice_not_found")
 
 
+async def test_answers_are_counted_by_status_and_code():
+    app = make_app(kind("alpha"))
+    async with connected(app) as client:
+        await client.post("/v1/audio/speech", json={**ORDER, "voice": "nobody"})
+        await client.post("/v1/audio/speech", json=ORDER)
+        await client.get("/health/live")
+    read = app.metrics.registry.get_sample_value
+    assert read("tts_http_first_audio_seconds_count") == 1
+    assert read("tts_http_responses_total", {"status": "404", "code": "voice_not_found"}) == 1
+    assert read("tts_http_responses_total", {"status": "200", "code": ""}) == 2
+
+
 async def test_a_mistake_of_ours_is_a_500_with_its_traceback_in_the_log(log):
     async with connected(make_app(kind("alpha", fault=crashes()))) as client:
         answer = await client.post("/v1/audio/speech", json=ORDER)
