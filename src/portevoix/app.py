@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from portevoix.chain import Chain
 from portevoix.clock import Clock, system_clock
 from portevoix.config import Loaded, load
 from portevoix.config.settings import BackendSettings, Settings
-from portevoix.engine import Engine, Phase, Surroundings
-from portevoix.events import Hook, fan_out
+from portevoix.engine import Engine, Surroundings
+from portevoix.events import FanOut, Hook
 from portevoix.flags import FlagSwitch
 from portevoix.level import Level, LevelSettings
 from portevoix.metrics import Metrics
@@ -26,10 +27,26 @@ from portevoix.models.downloads import Downloads
 from portevoix.models.hub import hub_of, total_timeout_of
 from portevoix.models.library import Library
 from portevoix.models.store import Store
+from portevoix.readings import watch_cache, watch_disks, watch_levels, watch_queue_limits
+from portevoix.references.judgement import Bounds
+from portevoix.references.recordings import RecordingLimits, Recordings
+from portevoix.references.shelf import ReferenceShelf
 from portevoix.registry import installed_engines
+from portevoix.remote.relay import is_relaying
 from portevoix.resilience.breaker import CircuitBreaker
+from portevoix.rooms.environments import EnvironmentShelf
+from portevoix.rooms.installation import Limits as InstallationLimits
+from portevoix.rooms.installations import Installations
+from portevoix.rooms.residency import Residency, ResidencyLimits
+from portevoix.rooms.sources import Sources
 from portevoix.speaker import Speaker, SpeakerSettings
 from portevoix.speech import SpeechRequest
+from portevoix.text.respelling import Respelling
+from portevoix.system.memory import machine_bytes
+from portevoix.tracing import Tracing
+from portevoix.translate.building import build_translator
+from portevoix.translate.memory import TranslationMemory
+from portevoix.translate.translator import Translator
 from portevoix.watch import Watch
 
 MEGABYTE = 1_000_000
@@ -48,6 +65,14 @@ class App:
         flags: the feature flags in force.
         metrics: what has been counted.
         library: models that are here, and those that can be fetched.
+        events: passes each event on; a hook may be added.
+        residency: decides which heavy engines stay in memory.
+        rooms: environments of heavy engines that are here, and those that can be installed.
+        recordings: checks recordings that a voice is to be borrowed from.
+        shelf: voices that are kept of people.
+        translator: translates texts.
+        tracing: makes spans of what happens, or None where no traces are wanted.
+        engines: classes of engines by name, enabled or not.
     """
 
     loaded: Loaded
@@ -58,6 +83,14 @@ class App:
     flags: FlagSwitch
     metrics: Metrics
     library: Library
+    events: FanOut = field(default_factory=FanOut)
+    residency: Residency = field(kw_only=True)
+    rooms: Installations = field(kw_only=True)
+    recordings: Recordings = field(kw_only=True)
+    shelf: ReferenceShelf = field(kw_only=True)
+    translator: Translator = field(kw_only=True)
+    tracing: Tracing | None = None
+    engines: Mapping[str, type[Engine]] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -73,13 +106,30 @@ class App:
         """Load every engine and wait until each is ready or has said why not."""
         await asyncio.gather(*(level.load() for level in self.levels))
 
-    async def aclose(self) -> None:
-        """Close everything; nothing is left running."""
-        await self.library.aclose()
+    def export(self) -> None:
+        """Let the metrics show the parts of this app, in place of another's, and its limits of memory hold."""
+        self.residency.limits = _residency_limits(self.settings)
+        _export(self.metrics, self.settings, self.levels, self.cache)
+
+    async def aclose(self, spare: Iterable[App] = ()) -> None:
+        """Close everything that none of `spare` uses as well; nothing else is left running."""
+        spared = {
+            id(part)
+            for app in spare
+            for part in (app.library, app.rooms, app.cache, app.tracing, app.translator, *app.levels)
+        }
+        if id(self.library) not in spared:
+            await self.library.aclose()
+        if id(self.rooms) not in spared:
+            await self.rooms.aclose()
+        if id(self.translator) not in spared:
+            await self.translator.aclose()
         await self.chain.settle()
-        await asyncio.gather(*(level.aclose() for level in self.levels))
-        if self.cache is not None:
+        await asyncio.gather(*(level.aclose() for level in self.levels if id(level) not in spared))
+        if self.cache is not None and id(self.cache) not in spared:
             await self.cache.aclose()
+        if self.tracing is not None and id(self.tracing) not in spared:
+            await asyncio.to_thread(self.tracing.close)
 
 
 def read_configuration(
@@ -103,6 +153,7 @@ def build(
     max_text_length: int | None = None,
     hooks: tuple[Hook, ...] = (),
     clock: Clock = system_clock,
+    beside: App | None = None,
 ) -> App:
     """Build everything from a configuration; does no work yet, needs no event loop.
 
@@ -113,21 +164,29 @@ def build(
         max_text_length: longest text in characters, in place of the configured length.
         hooks: are told every event.
         clock: the time.
+        beside: an app that is running and is to be followed by this one; the two share the metrics and whatever both
+            would have alike, loaded engines above all. `export` shows the new one in the metrics.
+
+    Raises:
+        ConfigError: traces are wanted and cannot be made.
     """
     settings = loaded.settings
     engines = installed_engines() if engines is None else engines
-    metrics = Metrics()
+    metrics = Metrics() if beside is None else beside.metrics
     watch = Watch(
         {name: backend.target_latency_ms for name, backend in settings.backends.items()},
         alerts_on_fallback=settings.monitoring.alert_on_fallback,
         logs_performance=settings.monitoring.log_performance_metrics,
     )
-    notify = fan_out(metrics, watch, *hooks)
-    cache = _cache(settings, clock)
+    tracing = _tracing(settings) if beside is None else beside.tracing
+    notify = FanOut(metrics, watch, *hooks, *((tracing,) if tracing else ()))
+    cache = _shared_cache(settings, beside) or _cache(settings, clock)
     patience = settings.advanced.load_patience_seconds if patience_seconds is None else patience_seconds
     surroundings = _surroundings(settings, clock)
+    residency = Residency() if beside is None else beside.residency
     levels = tuple(
-        Level(
+        _shared_level(name, engines[name], settings, patience, cache, beside)
+        or Level(
             engines[name](backend.options, surroundings),
             _level_settings(backend, settings, patience),
             breaker=_breaker(settings, clock),
@@ -135,18 +194,87 @@ def build(
             options=backend.options,
             clock=clock,
             notify=notify,
+            residency=residency,
         )
         for name, backend in settings.backends.items()
         if name in engines and backend.enabled
     )
     chain = Chain(levels, clock=clock)
     flags = FlagSwitch(replace(settings.feature_flags, enable_piper_native=settings.enables("piper_native")))
-    speaker = Speaker(chain, _speaker_settings(settings, max_text_length), route=_route(chain, flags), clock=clock,
-                      notify=notify)  # fmt: skip
-    for level in chain.levels:
-        metrics.introduce(level.name)
-    _watch(metrics, settings, chain, cache)
-    return App(loaded, chain.levels, chain, speaker, cache, flags, metrics, _library(settings, clock))
+    shelf = ReferenceShelf(settings.data_folder / "voices" / "cloned")
+    speaker = Speaker(chain, _speaker_settings(settings, max_text_length), route=_route(chain, flags), lend=shelf.lend,
+                      clock=clock, notify=notify)  # fmt: skip
+    app = App(loaded, chain.levels, chain, speaker, cache, flags, metrics,
+              _shared_library(settings, beside) or _library(settings, clock, beside),
+              notify, residency=residency, rooms=_shared_rooms(settings, beside) or _rooms(settings),
+              recordings=_recordings(settings),
+              shelf=shelf, translator=_translator(settings, max_text_length, beside, clock), tracing=tracing,
+              engines=engines)  # fmt: skip
+    if beside is None:
+        app.export()
+    return app
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    endpoint = settings.monitoring.traces_endpoint
+    return Tracing.to(endpoint) if endpoint else None
+
+
+def _shared_cache(settings: Settings, beside: App | None) -> SpeechCache | None:
+    """Return the running app's cache where the settings ask for the same."""
+    if beside is None or beside.settings.cache != settings.cache:
+        return None
+    return beside.cache if beside.settings.speech_folder == settings.speech_folder else None
+
+
+def _shared_library(settings: Settings, beside: App | None) -> Library | None:
+    """Return the running app's library where the settings ask for the same, so that downloads go on."""
+    if beside is None:
+        return None
+    before = beside.settings
+    now, then = ((one.models, one.data_folder, one.voice_folders) for one in (settings, before))
+    return beside.library if now == then else None
+
+
+def _shared_rooms(settings: Settings, beside: App | None) -> Installations | None:
+    """Return the running app's installations where the settings ask for the same, so that they go on."""
+    if beside is None:
+        return None
+    before = beside.settings
+    now, then = ((one.rooms, one.data_folder, one.models.offline) for one in (settings, before))
+    return beside.rooms if now == then else None
+
+
+def _shared_level(
+    name: str, kind: type[Engine], settings: Settings, patience_seconds: float, cache: SpeechCache | None,
+    beside: App | None,
+) -> Level | None:  # fmt: skip
+    """Return the running app's level where the new one would be the same: its engine is loaded, and not twice."""
+    level = next((level for level in beside.levels if level.name == name), None) if beside else None
+    if beside is None or level is None or cache is not beside.cache:
+        return None
+    before, backend = beside.settings, settings.backends[name]
+    is_alike = (
+        isinstance(level.engine, kind)
+        and before.backends[name] == backend
+        and level.settings == _level_settings(backend, settings, patience_seconds)
+        and before.circuit_breaker == settings.circuit_breaker
+        and _surroundings(before, system_clock) == _surroundings(settings, system_clock)
+    )
+    return level if is_alike else None
+
+
+def _translator(settings: Settings, max_text_length: int | None, beside: App | None, clock: Clock) -> Translator:
+    """Return the running app's translator where the settings ask for the same, else a new one."""
+    wanted, before = settings.translation, beside.settings if beside else None
+    if beside and before and (before.translation, before.data_folder) == (wanted, settings.data_folder):
+        return beside.translator
+    longest = settings.advanced.max_text_length if max_text_length is None else max_text_length
+    return build_translator(
+        wanted.engines, _surroundings(settings, clock),
+        TranslationMemory(wanted.cache_characters, wanted.cache_ttl_seconds, clock=clock),
+        max_text_length=longest, make_breaker=lambda: _breaker(settings, clock), clock=clock,
+    )  # fmt: skip
 
 
 def _level_settings(backend: BackendSettings, settings: Settings, patience_seconds: float) -> LevelSettings:
@@ -168,16 +296,40 @@ def _breaker(settings: Settings, clock: Clock) -> CircuitBreaker:
 def _surroundings(settings: Settings, clock: Clock) -> Surroundings:
     return Surroundings(
         settings.voice_folders, settings.cache_folder, settings.advanced.gpu_memory_fraction,
-        settings.advanced.default_language, clock, settings.data_folder / "models", settings.data_folder / "rooms",
+        settings.advanced.default_language, clock, settings.models_folder, settings.rooms_folder,
     )  # fmt: skip
 
 
-def _library(settings: Settings, clock: Clock) -> Library:
+def _library(settings: Settings, clock: Clock, beside: App | None) -> Library:
     wanted, voices = settings.models, settings.data_folder / "voices"
     folder = voices if voices in settings.voice_folders or not settings.voice_folders else settings.voice_folders[0]
     limits = Limits(total_timeout_of(os.environ, wanted.download_timeout_seconds), wanted.stall_timeout_seconds)
     hub = hub_of(os.environ, endpoint=wanted.endpoint, is_offline=wanted.offline)
-    return Library(Store(folder), Downloads(hub, limits, clock=clock), settings.data_folder / "models")
+    listeners = tuple(beside.library.downloads.listeners) if beside else ()
+    downloads = Downloads(hub, limits, listeners=listeners, clock=clock)
+    return Library(Store(folder), downloads, settings.models_folder)
+
+
+def _residency_limits(settings: Settings) -> ResidencyLimits:
+    wanted = settings.rooms
+    allowed = machine_bytes() * 3 // 4 if wanted.memory_limit_mb is None else int(wanted.memory_limit_mb * MEGABYTE)
+    ceilings = {"cpu": allowed, "cuda": int(wanted.gpu_memory_limit_mb * MEGABYTE)}
+    return ResidencyLimits(wanted.idle_unload_seconds, ceilings)
+
+
+def _rooms(settings: Settings) -> Installations:
+    wanted = settings.rooms
+    sources = Sources(wanted.torch_index or "", wanted.torch_backend, is_offline=settings.models.offline)
+    return Installations(EnvironmentShelf(settings.rooms_folder), sources=sources,
+                         limits=InstallationLimits(wanted.install_timeout_seconds))  # fmt: skip
+
+
+def _recordings(settings: Settings) -> Recordings:
+    wanted, places = settings.references, settings.references.folders
+    if places is None:
+        places = (Path(), settings.data_folder, Path(tempfile.gettempdir()))
+    limits = RecordingLimits(Bounds(most_seconds=wanted.max_seconds))
+    return Recordings(settings.cache_folder / "references", places, limits)
 
 
 def _cache(settings: Settings, clock: Clock) -> SpeechCache | None:
@@ -199,34 +351,25 @@ def _speaker_settings(settings: Settings, max_text_length: int | None) -> Speake
         sanitizes_text=advanced.sanitize_text,
         read_ahead_seconds=advanced.read_ahead_seconds,
         aliases=settings.voices,
+        respell=Respelling(settings.replacements),
     )
 
 
-def _watch(metrics: Metrics, settings: Settings, chain: Chain, cache: SpeechCache | None) -> None:
+def _export(metrics: Metrics, settings: Settings, levels: tuple[Level, ...], cache: SpeechCache | None) -> None:
     """Export what has a state of its own: engines, disks, the cache."""
-    metrics.watch_disk({"data": settings.data_folder, "cache": settings.cache_folder})
-    metrics.watch(
-        "tts_engine_ready",
-        "1 when the engine can speak",
-        ["backend"],
-        lambda: {(level.name,): level.state().phase is Phase.READY for level in chain.levels},
-    )
-    if cache is not None:
-        metrics.watch("tts_cache_bytes", "Audio kept in the cache", ["tier"], lambda: _tiers(cache, "bytes"))
-        metrics.watch("tts_cache_entries", "Sentences kept in the cache", ["tier"], lambda: _tiers(cache, "entries"))
-
-
-def _tiers(cache: SpeechCache, fact: str) -> dict[tuple[str, ...], float]:
-    stats = cache.stats()
-    tiers = {"memory": stats.memory, "disk": stats.disk}
-    return {(name,): getattr(tier, fact) for name, tier in tiers.items() if tier is not None}
+    wanted, server = settings.cache, settings.server
+    limits = {"memory": int(wanted.max_size_mb * MEGABYTE), "disk": int(wanted.disk_max_size_mb * MEGABYTE)}
+    watch_levels(metrics, levels)
+    watch_disks(metrics, {"data": settings.data_folder, "cache": settings.cache_folder})
+    watch_cache(metrics, cache, limits)
+    watch_queue_limits(metrics, server.max_concurrent_requests, server.max_queued_requests)
 
 
 def _route(chain: Chain, flags: FlagSwitch) -> Any:
     """Return what chooses the chain for a request, by the flags that are in force at that moment."""
 
     def route(request: SpeechRequest) -> Chain:
-        names = [level.name for level in chain.levels]
+        names = [level.name for level in chain.levels if not (request.is_relayed and is_relaying(level.engine))]
         if not flags.flags.enable_piper_native:
             names = [name for name in names if name != "piper_native"]
         if flags.uses_chain(request.request_id):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from portevoix.clock import Clock, system_clock
 
@@ -141,6 +141,19 @@ def parameters_of(engine: Engine) -> dict[str, Field[Any]]:
     """
     declared = getattr(engine, "Parameters", None)
     return {item.name: item for item in fields(declared)} if declared else {}
+
+
+@runtime_checkable
+class KeepsProcesses(Protocol):
+    """Say of an engine that it keeps processes, so that they can be watched."""
+
+    def processes(self) -> tuple[int, ...]:
+        """Return the numbers of those that are alive now, the longest kept first; cheap, never blocks."""
+
+
+def takes_part(engine: type[Engine]) -> bool:
+    """Tell whether an engine is in the chain when nobody says so: yes, unless its class has `takes_part` as false."""
+    return bool(getattr(engine, "takes_part", True))
 
 
 class Synthesizer(Protocol):

@@ -34,6 +34,7 @@ from portevoix.hearing import Hearing
 from portevoix.holding import deliver
 from portevoix.masking import masked
 from portevoix.resilience.breaker import CircuitBreaker, State
+from portevoix.rooms.residency import MemoryShort, Residency
 from portevoix.speech import Reference, Source, Utterance, Voice, language_family
 from portevoix.streams import within
 
@@ -112,6 +113,7 @@ class Level:
         options: Any = None,
         clock: Clock = system_clock,
         notify: Hook = ignore,
+        residency: Residency | None = None,
     ) -> None:
         """Guard `engine`, which the level owns; `options` are the engine's own and part of a sentence's key."""
         self.engine = engine
@@ -123,6 +125,7 @@ class Level:
         self._options = asdict(options) if is_dataclass(options) and not isinstance(options, type) else {}
         self._clock = clock
         self._notify = notify
+        self._residency = residency or Residency()
         self._flights = Flights()
         self._chosen: dict[str, tuple[tuple[Voice, ...], Voice | None]] = {}
         self._key_of = lru_cache(maxsize=KNOWN_KEYS, typed=True)(self._make_key)
@@ -241,6 +244,7 @@ class Level:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         await self.engine.aclose()
+        await self._residency.forget(self.engine)
 
     async def prove(self, language: str) -> float:
         """Speak a fixed short phrase, past breaker and cache, and return the seconds to its first audio.
@@ -248,7 +252,8 @@ class Level:
         Raises:
             EngineError: it could not.
         """
-        await self.engine.load()
+        async with self._residency.hold(self.engine):
+            await self.engine.load()
         voice = self.voice_for(language) or next(iter(self.engine.voices()), None)
         if voice is None:
             raise EngineUnavailable(f"{self.name} has no voice")
@@ -267,6 +272,8 @@ class Level:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.load(), max(self.settings.patience_seconds, LAST_RESORT_PATIENCE_SECONDS))
             refusal = self.refusal(voice)
+            if isinstance(refusal, EngineLoading) and isinstance(self.last_error, MemoryShort):
+                refusal = self.last_error
         if refusal is not None:
             raise refusal
 
@@ -305,7 +312,7 @@ class Level:
     async def _translated(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Turn what an engine lets slip into its own failure; a programming error stays one."""
         try:
-            async with aclosing(self.engine.stream(utterance)) as chunks:
+            async with self._residency.hold(self.engine), aclosing(self.engine.stream(utterance)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except (PortevoixError, *PROGRAMMING_ERRORS):
@@ -347,7 +354,8 @@ class Level:
 
     async def _load_quietly(self) -> None:
         try:
-            await self.engine.load()
+            async with self._residency.hold(self.engine):
+                await self.engine.load()
         except EngineError as error:
             self.last_error = error
             logger.info("engine.not_ready", extra={"engine": self.name, "code": error.code, "why": str(error)})

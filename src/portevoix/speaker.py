@@ -5,8 +5,9 @@ request → sentences → prepared text → chain → one sample rate, joined �
 
 from __future__ import annotations
 
+import itertools
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -22,9 +23,19 @@ from portevoix.errors import (
     TextTooLong,
 )
 from portevoix.events import Hook, Spoken, ignore
+from portevoix.headstart import later
 from portevoix.joint import Joint
 from portevoix.run import Run
-from portevoix.speech import SPEED_RANGE, Parameter, SpeechReport, SpeechRequest, Utterance, Voice, language_family
+from portevoix.speech import (
+    SPEED_RANGE,
+    Parameter,
+    Reference,
+    SpeechReport,
+    SpeechRequest,
+    Utterance,
+    Voice,
+    language_family,
+)
 from portevoix.streams import read_ahead
 from portevoix.text.language import guess_language
 from portevoix.text.sanitize import sanitize
@@ -50,7 +61,8 @@ class SpeakerSettings:
         max_piece_length: longest piece in characters that one engine gets at once.
         sanitizes_text: emoji, markup and control characters are taken out before speaking.
         read_ahead_seconds: how much speech is made before the listener asks for it.
-        aliases: voice for a name that clients ask for, or one for each language.
+        aliases: voice for a name that clients ask for, or one for each language; `name#speaker` is one of its speakers.
+        respell: changes how words of a sentence are written, before anything else is done to it.
     """
 
     default_language: str = "fr"
@@ -59,6 +71,7 @@ class SpeakerSettings:
     sanitizes_text: bool = True
     read_ahead_seconds: float = 30.0
     aliases: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    respell: Callable[[str], str] = str
 
 
 class Speech:
@@ -105,15 +118,18 @@ class Speaker:
         settings: SpeakerSettings = SpeakerSettings(),
         *,
         route: Callable[[SpeechRequest], Chain] | None = None,
+        lend: Callable[[str], Reference | None] = lambda _: None,
         clock: Clock = system_clock,
         notify: Hook = ignore,
     ) -> None:
-        """Speak with `chain`, or with what `route` chooses for a request; the caller owns the chains."""
+        """Speak with `chain`, or what `route` chooses, the caller's; `lend` knows recordings of stored voices."""
         self.chain = chain
         self.settings = settings
         self._route = route or (lambda _: chain)
+        self._lend = lend
         self._clock = clock
         self._notify = notify
+        self._numbers = itertools.count(1)
 
     async def open(self, request: SpeechRequest, text: AsyncIterator[str] | None = None) -> Speech:
         """Begin to speak and return once the first audible frame is there.
@@ -168,6 +184,7 @@ class Speaker:
             LanguageNotSupported: no engine speaks the language.
             EngineNotFound: there is no such engine.
         """
+        request = self.borrowed(request)
         chain = self._route(request)
         if request.engine:
             chain = chain.ordered([name.strip() for name in request.engine.split(",")])
@@ -180,6 +197,17 @@ class Speaker:
         voice = find_voice(chain.levels, name)
         own = guessed if voice.languages and voice.speaks(guessed) else voice.language
         return chain, voice, request.language or own or guessed
+
+    def borrowed(self, request: SpeechRequest) -> SpeechRequest:
+        """Return a request with what its voice's name stands for: a stored recording, or one speaker of a voice."""
+        if not isinstance(request.voice, str) or request.reference is not None:
+            return request
+        alias = self.settings.aliases.get(request.voice, request.voice)
+        if isinstance(alias, str) and "#" in alias:
+            voice, _, speaker = alias.partition("#")
+            return replace(request, voice=voice, speaker=speaker if request.speaker is None else request.speaker)
+        reference = self._lend(alias) if isinstance(alias, str) else None
+        return request if reference is None else replace(request, voice=None, reference=reference)
 
     def _real_name(self, voice: str | None, language: str) -> str | None:
         """Return the voice behind the name that was asked for; None for the best one of the language."""
@@ -201,9 +229,11 @@ class _Telling:
         self._speaker = speaker
         self._settings = speaker.settings
         self._clock = speaker._clock  # noqa: SLF001 - one noun in two classes: the speaker and what it is telling
+        request = speaker.borrowed(request)
         self._request = request if request.request_id else replace(request, request_id=uuid.uuid4().hex[:12])
         self._run = Run(self._request.request_id, reads_cache=request.reads_cache, hook=speaker._notify,  # noqa: SLF001
                         clock=self._clock)  # fmt: skip
+        self._number = next(speaker._numbers)  # noqa: SLF001
         self._began = self._clock()
         self._report = SpeechReport(self._request.request_id)
 
@@ -226,43 +256,58 @@ class _Telling:
             status, code = "failed", error.code
             raise
         finally:
+            await self._run.drop_ahead()
             self._finish()
             seconds = self._clock() - self._began
             self._speaker._notify(Spoken(self.report(), status, seconds, code))  # type: ignore[arg-type]  # noqa: SLF001
 
-    async def _sentences(self, text: AsyncIterator[str] | None) -> AsyncGenerator[str, None]:
-        """Yield what is to be said, sentence by sentence, as early as each is certain."""
+    async def _sentences(self, text: AsyncIterator[str] | None) -> AsyncGenerator[list[str], None]:
+        """Yield what is to be said, each sentence as early as it is certain, with those that are certain already."""
         splitter = SentenceSplitter(self._settings.max_piece_length)
-        for piece in splitter.feed(self._request.text):
-            if prepared := self._prepare(piece):
-                yield prepared
+        known = splitter.feed(self._request.text)
         if text is not None:
+            yield self._prepared(known)
             async for more in text:
-                for piece in splitter.feed(more):
-                    if prepared := self._prepare(piece):
-                        yield prepared
-        for piece in splitter.finish():
-            if prepared := self._prepare(piece):
-                yield prepared
+                yield self._prepared(splitter.feed(more))
+            known = []
+        yield self._prepared([*known, *splitter.finish()])
+
+    def _prepared(self, pieces: Iterable[str]) -> list[str]:
+        return [prepared for piece in pieces if (prepared := self._prepare(piece))]
 
     def _prepare(self, piece: str) -> str:
+        piece = self._settings.respell(piece)
         text = sanitize(piece) if self._settings.sanitizes_text else piece.replace("\0", " ")
         return text.strip() if is_speakable(text) else ""
 
-    async def _spoken(self, sentences: AsyncGenerator[str, None]) -> AsyncGenerator[AudioChunk, None]:
+    async def _spoken(self, sentences: AsyncGenerator[list[str], None]) -> AsyncGenerator[AudioChunk, None]:
         casting = None
         characters = 0
         async with aclosing(sentences):
-            async for sentence in sentences:
-                casting = casting or await self._speaker.cast(self._request, sentence)
-                chain, voice, language = casting
-                utterance = self._utterance(sentence, voice, language)
-                began = self._report.audio_seconds
-                async with aclosing(chain.stream(utterance, self._run)) as chunks:
-                    async for chunk in chunks:
-                        yield _with_words(chunk, sentence, characters, began)
-                self._run.end_sentence()
-                characters += len(sentence) + 1
+            async for known in sentences:
+                for place, sentence in enumerate(known):
+                    casting = casting or await self._speaker.cast(self._request, sentence)
+                    following = known[place + 1] if place + 1 < len(known) else ""
+                    began = self._report.audio_seconds
+                    async with aclosing(self._sentence(casting, sentence, following)) as chunks:
+                        async for chunk in chunks:
+                            yield _with_words(chunk, sentence, characters, began)
+                    characters += len(sentence) + 1
+
+    async def _sentence(
+        self, casting: tuple[Chain, Voice, str], sentence: str, following: str
+    ) -> AsyncGenerator[AudioChunk, None]:
+        """Speak one sentence, and let its engine begin with the following one where it is known."""
+        chain, voice, language = casting
+        seconds = 0.0
+        async with aclosing(chain.stream(self._utterance(sentence, voice, language), self._run)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+                seconds += chunk.seconds
+                if following and chunk.source is not None:
+                    after = later(self._utterance(following, voice, language), sentence, seconds)
+                    chain.look_ahead(after, chunk.source, self._run)
+        self._run.end_sentence()
 
     def _utterance(self, sentence: str, voice: Voice, language: str) -> Utterance:
         request = self._request
@@ -278,6 +323,7 @@ class _Telling:
             request_id=request.request_id,
             reference=request.reference,
             parameters=request.parameters + _instructions(request),
+            listener=self._number,
         )
 
     def _slack(self) -> float:
@@ -287,7 +333,7 @@ class _Telling:
         heard_since = self._clock() - self._began - self._report.first_audio_seconds
         return max(0.0, self._report.audio_seconds - heard_since)
 
-    async def _joined(self, sentences: AsyncGenerator[str, None]) -> AsyncGenerator[AudioChunk, None]:
+    async def _joined(self, sentences: AsyncGenerator[list[str], None]) -> AsyncGenerator[AudioChunk, None]:
         """Yield all speech at the sample rate of its first chunk, without a step where the speaker changes."""
         joint = None
         async with aclosing(self._spoken(sentences)) as chunks:

@@ -316,3 +316,20 @@ async def test_a_request_can_name_its_own_order() -> None:
     assert [attempt.engine for attempt in report.attempts[:2]] == ["c", "a"]
     with pytest.raises(EngineNotFound):
         await speak(speaking, engine="a,nobody")
+
+
+@virtual
+async def test_a_name_can_stand_for_one_speaker_of_a_voice() -> None:
+    engine = ScriptedEngine("a")
+    mouth = speaker(engine, aliases={"alloy": "a-fr#79"})
+    for wish in (SpeechRequest(TEXT, voice="alloy"), SpeechRequest(TEXT, voice="alloy", speaker="two")):
+        async for _ in mouth.stream(wish):
+            pass
+    assert [(one.voice.name, one.speaker) for one in engine.asked[::3]] == [("a-fr", "79"), ("a-fr", "two")]
+
+
+@virtual
+async def test_words_are_respelled_before_anything_else() -> None:
+    engine = ScriptedEngine("a")
+    await speak(speaker(engine, respell=lambda text: text.replace("*", " fois ")), "Deux*trois.")
+    assert engine.asked[0].text == "Deux fois trois."

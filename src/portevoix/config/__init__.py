@@ -7,9 +7,9 @@ settings = load(None, os.environ, installed_engines()).or_raise().settings
 
 from __future__ import annotations
 
-from portevoix.config.loading import Loaded, find_file, load
+from portevoix.config.loading import Loaded, find_file, load, load_content
 from portevoix.config.problem import Origin, Problem
-from portevoix.config.rows import Row, rows
+from portevoix.config.rows import Row, changed_keys, fingerprint, rows
 from portevoix.config.settings import (
     AdvancedSettings,
     BackendSettings,
@@ -36,7 +36,10 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "VoiceChoice",
+    "changed_keys",
     "find_file",
+    "fingerprint",
     "load",
+    "load_content",
     "rows",
 ]

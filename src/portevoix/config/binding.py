@@ -12,7 +12,7 @@ from portevoix.config.ledger import Ledger, did_you_mean
 from portevoix.config.node import Node, join
 from portevoix.config.problem import Mismatch
 from portevoix.config.settings import BackendSettings, LevelOptions, Settings
-from portevoix.engine import Engine
+from portevoix.engine import Engine, takes_part
 
 
 def bind_settings(tree: Node | None, engines: Mapping[str, type[Engine]], ledger: Ledger) -> Settings:
@@ -42,7 +42,7 @@ def _bind_backend(name: str, engine: type[Engine], node: Node | None, ledger: Le
     ledger.check_names(entries, [item.name for kind in (LevelOptions, engine.Options) for item in fields(kind)], key)
     level = LevelOptions(**_values(LevelOptions, entries, key, ledger))
     return BackendSettings(
-        enabled=level.enabled,
+        enabled=takes_part(engine) if level.enabled is None else level.enabled,
         target_latency_ms=engine.target_latency_ms if level.target_latency_ms is None else level.target_latency_ms,
         priority=engine.priority if level.priority is None else level.priority,
         priorities=level.priorities,

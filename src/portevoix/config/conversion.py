@@ -1,12 +1,14 @@
 """Turn a written value into the value of a field, or say why not.
 
 A field's type says what it holds: `bool`, `int`, `float`, `str`, `Path`, `Literal`, a union of them with or without
-None, `tuple[X, ...]` or `Mapping[str, X]`. Its metadata sets bounds: `minimum`, `maximum`, `choices`.
+None, `tuple[X, ...]`, `tuple[X, Y]` or `Mapping[str, X]`. Its metadata sets bounds: `minimum`, `maximum`, `choices`,
+and `holds_patterns` for pairs of a regular expression and what it is replaced by.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +42,8 @@ def convert(node: Node, hint: Any, metadata: Metadata, key: str, ledger: Ledger)
     if origin is typing.Literal:
         return _choice(node, parts, metadata)
     if origin in (tuple, list, Sequence):
-        return _list(node, parts[0], metadata, key, ledger)
+        is_row = origin is tuple and Ellipsis not in parts
+        return (_row if is_row else _list)(node, parts, metadata, key, ledger)
     if origin in (dict, Mapping):
         return _section(node, parts[1], metadata, key, ledger)
     return _bounded(_scalar(node, hint, metadata, key, ledger), node, metadata)
@@ -89,11 +92,32 @@ def _one_of(node: Node, hints: tuple[Any, ...], metadata: Metadata, key: str, le
     raise _mismatch(expected, node, metadata, mismatches[-1].suggestion)
 
 
-def _list(node: Node, hint: Any, metadata: Metadata, key: str, ledger: Ledger) -> tuple[Any, ...]:
+def _list(node: Node, hints: tuple[Any, ...], metadata: Metadata, key: str, ledger: Ledger) -> tuple[Any, ...]:
     if not isinstance(node.value, tuple):
         raise _mismatch("a list", node, metadata, f"Write [{_short(node.text)}]." if node.text else "")
     named = {f"{key}[{place}]": part for place, part in enumerate(node.value)}
-    return tuple(_parts(named, hint, metadata, ledger).values())
+    return tuple(_parts(named, hints[0], metadata, ledger).values())
+
+
+def _row(node: Node, hints: tuple[Any, ...], metadata: Metadata, key: str, ledger: Ledger) -> tuple[Any, ...]:
+    """Read a list of as many values as there are types."""
+    if not isinstance(node.value, tuple) or len(node.value) != len(hints):
+        raise _mismatch(f"a list of {len(hints)} values", node, metadata)
+    row = tuple(
+        convert(part, hint, {}, f"{key}[{place}]", ledger)
+        for place, (part, hint) in enumerate(zip(node.value, hints, strict=True))
+    )
+    if metadata.get("holds_patterns"):
+        _check_pattern(node, *row)
+    return row
+
+
+def _check_pattern(node: Node, pattern: str, replacement: str) -> None:
+    try:
+        re.compile(pattern).sub(replacement, "")
+    except (re.error, IndexError) as error:
+        raise Mismatch(f"expected a regular expression and its replacement, found {_short(node.text or pattern)!r}",
+                       f"The expression cannot be read: {error}.") from error  # fmt: skip
 
 
 def _section(node: Node, hint: Any, metadata: Metadata, key: str, ledger: Ledger) -> dict[str, Any]:

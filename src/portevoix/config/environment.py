@@ -11,7 +11,7 @@ from portevoix.config.problem import Origin
 
 PREFIX = "PORTEVOIX_"
 LEVELS = "__"
-OWN_NAMES = ("PORTEVOIX_CONFIG", "PORTEVOIX_VOICES")
+OWN_NAMES = ("PORTEVOIX_CONFIG", "PORTEVOIX_KEY", "PORTEVOIX_VOICES")
 """Variables that the program reads for itself: they are no keys of the configuration."""
 
 

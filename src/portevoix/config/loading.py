@@ -10,6 +10,7 @@ from pathlib import Path
 
 from portevoix.config import folders
 from portevoix.config.binding import bind_settings
+from portevoix.config.conversion import found
 from portevoix.config.document import MAX_BYTES, read_document
 from portevoix.config.environment import read_environment
 from portevoix.config.keys import all_keys
@@ -67,7 +68,34 @@ def load(path: Path | None, environ: Mapping[str, str], engines: Mapping[str, ty
     """
     file = path or find_file(environ)
     tree, problems = _read_file(file) if file else (None, ())
+    return _bound(tree, problems, file, environ, engines)
+
+
+def load_content(
+    content: bytes, name: str, environ: Mapping[str, str], engines: Mapping[str, type[Engine]]
+) -> Loaded:  # fmt: skip
+    """Load a configuration that is no file, or no longer the one that is called so.
+
+    Args:
+        content: as it would stand in a file.
+        name: what stands in problems and origins in place of a path.
+        environ: variables of the environment; they come before the content.
+        engines: classes of the installed engines by name.
+    """
+    if len(content) > MAX_BYTES:
+        return Loaded(Settings(), (_too_large(name),), path=Path(name))
+    tree, problems = read_document(content, name)
+    return _bound(tree, problems, Path(name), environ, engines)
+
+
+def _bound(
+    tree: Node | None, problems: tuple[Problem, ...], file: Path | None, environ: Mapping[str, str],
+    engines: Mapping[str, type[Engine]],
+) -> Loaded:  # fmt: skip
     ledger = Ledger(folders.home_folder(environ), [key.name for key in all_keys(engines)])
+    if tree is not None and tree.value is not None and not isinstance(tree.value, dict):
+        ledger.refuse("", tree, f"expected a section of keys, found {found(tree, {})}")
+        tree = None
     settings = bind_settings(overlay(tree, read_environment(environ)), engines, ledger)
     settings = _place_folders(settings, environ, ledger)
     _check_ports(settings, file, ledger)
@@ -104,9 +132,13 @@ def _read_file(path: Path) -> tuple[Node | None, tuple[Problem, ...]]:
     except (OSError, ValueError) as error:
         return None, (Problem(name, None, "", f"cannot be read: {error}"),)
     if len(content) > MAX_BYTES:
-        what = f"is larger than {MAX_BYTES // 1024} KiB, which no configuration is"
-        return None, (Problem(name, None, "", what, suggestion="Check the path."),)
+        return None, (_too_large(name),)
     return read_document(content, name)
+
+
+def _too_large(name: str) -> Problem:
+    what = f"is larger than {MAX_BYTES // 1024} KiB, which no configuration is"
+    return Problem(name, None, "", what, suggestion="Check the path.")
 
 
 def _place_folders(settings: Settings, environ: Mapping[str, str], ledger: Ledger) -> Settings:

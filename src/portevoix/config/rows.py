@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from portevoix.config.keys import BACKENDS, NOT_WRITTEN
 from portevoix.config.loading import Loaded
 from portevoix.config.node import join
 from portevoix.config.problem import Origin
+from portevoix.config.settings import Settings
 
 HIDDEN = "…"
 
@@ -31,30 +34,50 @@ class Row:
 
 
 def rows(loaded: Loaded) -> tuple[Row, ...]:
-    """Return a row for every key that is in force, in the order of the reference."""
-    origins = loaded.origins
-    return tuple(Row(key, value, _origin(key, origins)) for key, value in _flat_settings(loaded.settings))
+    """Return a row for every key that is in force, in the order of the reference.
+
+    A key that is every engine's and one of an engine's own options as well has one row.
+    """
+    origins, values = loaded.origins, dict(_flat_settings(loaded.settings))
+    return tuple(Row(key, value, _origin(key, origins)) for key, value in values.items())
+
+
+def fingerprint(settings: Settings) -> str:
+    """Return 16 hexadecimal digits that change with any setting, secret ones too."""
+    content = json.dumps(list(_flat(settings, "", hides=False)), sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def changed_keys(before: Loaded, after: Loaded) -> tuple[str, ...]:
+    """Return the keys whose values differ, those of secrets included."""
+    former, latter = (dict(_flat(loaded.settings, "", hides=False)) for loaded in (before, after))
+    changed = sorted(key for key in {**former, **latter} if former.get(key, ...) != latter.get(key, ...))
+    return tuple(_public(key) for key in changed)
 
 
 def _flat_settings(settings: Any) -> Iterator[tuple[str, Any]]:
     for key, value in _flat(settings, ""):
         if value == {} and key in (BACKENDS, *NOT_WRITTEN):
             continue
-        if key.startswith(NOT_WRITTEN):
-            yield key.replace("absent_backends", BACKENDS, 1), value
-        else:
-            yield key.replace(".options.", ".", 1) if key.startswith(f"{BACKENDS}.") else key, value
+        yield _public(key), value
 
 
-def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+def _public(key: str) -> str:
+    """Return a key as it is written in a file."""
+    if key.startswith(NOT_WRITTEN):
+        return key.replace("absent_backends", BACKENDS, 1)
+    return key.replace(".options.", ".", 1) if key.startswith(f"{BACKENDS}.") else key
+
+
+def _flat(value: Any, key: str, *, hides: bool = True) -> Iterator[tuple[str, Any]]:
     if is_dataclass(value) and not isinstance(value, type):
         for item in fields(value):
             part = getattr(value, item.name)
-            is_hidden = item.metadata.get("secret") and part not in (None, "")
-            yield from _flat(HIDDEN if is_hidden else part, join(key, item.name))
+            is_hidden = hides and item.metadata.get("secret") and part not in (None, "")
+            yield from _flat(HIDDEN if is_hidden else part, join(key, item.name), hides=hides)
     elif isinstance(value, Mapping) and value:
         for name, part in value.items():
-            yield from _flat(part, join(key, name))
+            yield from _flat(part, join(key, name), hides=hides)
     else:
         yield key, _as_json(value)
 

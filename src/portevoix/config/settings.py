@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from portevoix.config import folders
+from portevoix.config.models import ModelSettings, ReferenceSettings
+from portevoix.config.translation import TranslationSettings
 
 VoiceChoice = str | Mapping[str, str]
 """A voice's name, or one for each language."""
@@ -43,11 +45,14 @@ class LevelOptions:
     """The keys that every engine has under `backends.<name>`.
 
     Attributes:
-        target_latency_ms: None stands for the engine's own; `BackendSettings` has it filled in.
+        enabled: None stands for the engine's own; `BackendSettings` has it filled in, and the next two.
+        target_latency_ms: None stands for the engine's own.
         priority: None stands for the engine's own.
     """
 
-    enabled: bool = field(default=True, metadata=about("use this engine"))
+    enabled: bool | None = field(
+        default=None, metadata=about("use this engine", shown_default="`true`, but `false` for heavy engines")
+    )
     target_latency_ms: float | None = field(
         default=None,
         metadata=about(
@@ -138,6 +143,11 @@ class MonitoringSettings:
         default="INFO",
         metadata=about("least severity that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
     )
+    traces_endpoint: str | None = field(
+        default=None,
+        metadata=about("send OpenTelemetry traces to this OTLP address, as `http://127.0.0.1:4318/v1/traces`; "
+                       "needs the extra `otel`", shown_default="no traces"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,33 +212,57 @@ class ServerSettings:
     queue_timeout_seconds: float = field(
         default=30.0, metadata=about("longest wait for a turn", unit="seconds", minimum=0.1)
     )
+    send_timeout_seconds: float = field(
+        default=30.0,
+        metadata=about("a client that takes nothing for so long is cut off", unit="seconds", minimum=0.1),
+    )
+    stop_timeout_seconds: float = field(
+        default=10.0,
+        metadata=about("how long a stop waits for what is being spoken", unit="seconds", minimum=0, maximum=3600),
+    )
+    reuse_port: bool = field(
+        default=False,
+        metadata=about("let a second server listen on the same port, so that one follows the other without a gap"),
+    )
+    allow_anyone: bool = field(
+        default=False, metadata=about("listen beyond this machine without keys: anyone there may speak")
+    )
+    allowed_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about("sites whose pages may ask from a browser, as `https://example.org`; `*` for all"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """How voices and models are fetched."""
+class RoomSettings:
+    """Where heavy engines live, and where their packages come from."""
 
-    fetch_missing: bool = field(
-        default=True, metadata=about("let a server fetch the voice that it is to speak with and that is not here")
-    )
-    offline: bool = field(
-        default=False, metadata=about("never use the network to fetch models; so does `HF_HUB_OFFLINE=1`")
-    )
-    endpoint: str | None = field(
+    folder: Path | None = field(
         default=None,
-        metadata=about(
-            "address of the hub or of a mirror", shown_default="`HF_ENDPOINT`, else `https://huggingface.co`"
-        ),
+        metadata=about("where the environments of heavy engines are", shown_default="`rooms` in `data_folder`"),
     )
-    download_timeout_seconds: float = field(
+    gpu_memory_limit_mb: float = field(
+        default=0.0,
+        metadata=about("memory that models may take together on one GPU; 0 for no limit", unit="MB", minimum=0),
+    )
+    idle_unload_seconds: float = field(
         default=3600.0,
-        metadata=about(
-            "longest time for one download; `TTS_DOWNLOAD_TIMEOUT` comes before it", unit="seconds", minimum=1
-        ),
+        metadata=about("unload a heavy engine that was not used for so long; 0 for never", unit="seconds", minimum=0),
     )
-    stall_timeout_seconds: float = field(
-        default=20.0,
-        metadata=about("longest time in which next to nothing arrives", unit="seconds", minimum=1, maximum=600),
+    install_timeout_seconds: float = field(
+        default=3600.0, metadata=about("longest time for one installation", unit="seconds", minimum=1)
+    )
+    memory_limit_mb: float | None = field(
+        default=None,
+        metadata=about("memory that heavy engines may take together; the idlest makes place; 0 for no limit", unit="MB",
+                       minimum=0, shown_default="three quarters of the machine's"),
+    )  # fmt: skip
+    torch_backend: str = field(
+        default="auto",
+        metadata=about("build of PyTorch to install, as `cpu` or `cu130`; `auto` takes what the machine has"),
+    )
+    torch_index: str | None = field(
+        default=None, metadata=about("address of a package index to take PyTorch from", shown_default="PyTorch's own")
     )
 
 
@@ -271,9 +305,23 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     wyoming: WyomingSettings = field(default_factory=WyomingSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
+    translation: TranslationSettings = field(default_factory=TranslationSettings)
+    rooms: RoomSettings = field(default_factory=RoomSettings)
+    references: ReferenceSettings = field(default_factory=ReferenceSettings)
     voices: Mapping[str, VoiceChoice] = field(
         default_factory=dict,
-        metadata=about("voice for a name that clients ask for, or one for each language: `alloy: {fr: …, en: …}`"),
+        metadata=about(
+            "voice for a name that clients ask for, or one for each language: `alloy: {fr: …, en: …}`; "
+            "`name#speaker` is one of several speakers in a voice"
+        ),
+    )
+    replacements: tuple[tuple[str, str], ...] = field(
+        default=(),
+        metadata=about(
+            "how words are to be spoken: pairs of a regular expression and what is said in its place, in this order, "
+            "as `[['\\bDr\\.', 'Doctor']]`",
+            holds_patterns=True,
+        ),
     )
     voice_folders: tuple[Path, ...] = field(
         default_factory=_user_voice_folders,
@@ -295,6 +343,16 @@ class Settings:
     def speech_folder(self) -> Path:
         """Return where spoken sentences are kept on disk."""
         return self.cache.folder or self.cache_folder / "speech"
+
+    @property
+    def models_folder(self) -> Path:
+        """Return where models that are folders are kept."""
+        return self.models.folder or self.data_folder / "models"
+
+    @property
+    def rooms_folder(self) -> Path:
+        """Return where the environments of heavy engines are."""
+        return self.rooms.folder or self.data_folder / "rooms"
 
     def enables(self, engine: str) -> bool:
         """Tell whether an engine takes part: its own switch, and for `piper_native` either of its two others."""
