@@ -1,0 +1,1 @@
+"""`POST /translate`: a text in one language in, the text and its speech in another out."""

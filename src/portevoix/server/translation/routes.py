@@ -1,0 +1,162 @@
+"""The routes of translation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from portevoix.clock import system_clock
+from portevoix.codecs import FORMATS
+from portevoix.errors import PortevoixError
+from portevoix.server.clip import Clip
+from portevoix.server.departure import while_present
+from portevoix.server.encoding import encode_stream, encode_whole
+from portevoix.server.headers import speech_headers
+from portevoix.server.order import Order as SpeechOrder
+from portevoix.server.ranges import ranged_answer
+from portevoix.server.sending import begin_answer, end_answer, send_piece
+from portevoix.server.translation.answer import (
+    describe_missing_speech,
+    describe_speech,
+    describe_translation,
+    embedded,
+    translation_headers,
+)
+from portevoix.server.translation.interpretation import Spoken, prepare, speak_along, translate_and_speak
+from portevoix.server.translation.languages import describe_languages
+from portevoix.server.translation.links import Links
+from portevoix.server.translation.order import receive_order
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from portevoix.app import App
+    from portevoix.server.queue import Queue
+    from portevoix.server.translation.order import Order
+
+logger = logging.getLogger(__name__)
+
+FRESH = {"Cache-Control": "no-store"}
+MEGABYTE = 1_000_000
+SURVEY_PATIENCE_SECONDS = 5.0
+
+
+class TranslationEndpoint:
+    """Answer `POST /translate`: a JSON object, or the audio itself where that is asked for.
+
+    A client that leaves ends the work.
+    """
+
+    def __init__(self, app: App, queue: Queue, links: Links, prefix: str) -> None:
+        """Translate and speak with `app`, in turns of `queue`; `prefix` stands before the links' paths."""
+        self._app = app
+        self._queue = queue
+        self._links = links
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request.
+
+        Raises:
+            PortevoixError: refused, nobody could translate, or, where audio was asked for, nobody could speak.
+        """
+        order = await receive_order(Request(scope, receive), self._app.settings.server.max_body_bytes)
+        if not await while_present(receive, self._answer(order, scope, receive, send)):
+            logger.info("translation.abandoned", extra={"request_id": order.translation.request_id})
+
+    async def _answer(self, order: Order, scope: Scope, receive: Receive, send: Send) -> None:
+        self._app.translator.check(order.translation)
+        async with self._queue.turn(len(order.translation.text)):
+            if order.is_streamed:
+                await self._stream(order, scope, send)
+                return
+            answer = await self._whole(order)
+        await JSONResponse(answer, headers=FRESH)(scope, receive, send)
+
+    async def _whole(self, order: Order) -> dict[str, Any]:
+        began = system_clock()
+        rendering = await self._app.translator.open(order.translation)
+        translation, speech = await translate_and_speak(self._app, rendering, order)
+        answer = describe_translation(translation, order)
+        answer["speech"] = None if speech is None else await self._describe(speech, order)
+        answer["times"]["total_seconds"] = round(system_clock() - began, 4)
+        return answer
+
+    async def _describe(self, speech: Spoken | PortevoixError, order: Order) -> dict[str, Any]:
+        if isinstance(speech, PortevoixError):
+            return describe_missing_speech(speech)
+        try:
+            content = await encode_whole(order.format_name, speech.sample_rate, speech.chunks)
+        except PortevoixError as error:
+            return describe_missing_speech(error)
+        media_type = FORMATS[order.format_name].media_type
+        told = describe_speech(speech, order, media_type)
+        token = self._links.add(content, media_type) if order.delivery == "link" else None
+        if token is None:
+            return {**told, "audio": embedded(content)}
+        return {**told, "url": f"{self._prefix}/translate/speech/{token}", "expires_seconds": self._links.seconds}
+
+    async def _stream(self, order: Order, scope: Scope, send: Send) -> None:
+        """Send the audio as it is made; status and headers wait for the first audible frame."""
+        request = await prepare(self._app, order)
+        rendering = await self._app.translator.open(order.translation)
+        speech = await speak_along(self._app, rendering, request)
+        async with aclosing(Clip(speech)) as clip:
+            await (clip.gather_all() if scope["http_version"] == "1.0" else clip.gather_known())
+            source = clip.gathered[0].source
+            is_silent = source is not None and source.is_silent
+            facts = speech_headers(SpeechOrder(request, order.format_name), speech.report, is_whole=clip.is_whole,
+                                   is_silent=is_silent)  # fmt: skip
+            headers = {"Content-Type": FORMATS[order.format_name].media_type, **facts,
+                       **translation_headers(rendering.report, order), **FRESH}  # fmt: skip
+            await begin_answer(send, headers)
+            async with aclosing(encode_stream(order.format_name, clip.sample_rate, clip.chunks())) as pieces:
+                async for piece in pieces:
+                    await send_piece(send, piece)
+        await end_answer(send)
+
+
+def make_links(app: App) -> Links:
+    """Return links that work for as long as the settings say."""
+    wanted = app.settings.translation
+    return Links(wanted.link_seconds, int(wanted.link_max_mb * MEGABYTE))
+
+
+class TranslationDesk:
+    """Answer for what can be translated, and give out speech behind links."""
+
+    def __init__(self, app: App, queue: Queue, links: Links | None = None) -> None:
+        """Answer for `app`; translations take turns in `queue`; `links` may be those of an app before."""
+        self._app = app
+        self._queue = queue
+        self._links = links or make_links(app)
+        self._survey: asyncio.Task[None] | None = None
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        endpoint = TranslationEndpoint(self._app, self._queue, self._links, "")
+        return [
+            Route("/translate", endpoint, methods=["POST"]),
+            Route("/translate/languages", self.languages),
+            Route("/translate/speech/{token}", self.speech),
+        ]
+
+    async def languages(self, _: Request) -> Response:
+        """Return what can be done now: what is listed and does not work is found out first, as far as time allows."""
+        translator = self._app.translator
+        await translator.load()
+        if self._survey is None or self._survey.done():
+            self._survey = asyncio.create_task(translator.survey(), name="survey translators")
+        await asyncio.wait({self._survey}, timeout=SURVEY_PATIENCE_SECONDS)
+        return JSONResponse({**describe_languages(translator), "surveyed": self._survey.done()}, headers=FRESH)
+
+    async def speech(self, request: Request) -> Response:
+        """Return the audio behind a link, or a part of it."""
+        waiting = self._links.find(request.path_params["token"])
+        return ranged_answer(request, waiting.content, waiting.media_type, {"Cache-Control": "private, no-store"})

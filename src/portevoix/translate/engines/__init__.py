@@ -1,0 +1,1 @@
+"""Translation engines, one file for each; none imports another."""
