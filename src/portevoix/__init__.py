@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portevoix.audio import AudioChunk
+    from portevoix.service import ModelManager, TTSModel, TTSService, UnifiedTTSResult
     from portevoix.speaker import Speaker
     from portevoix.speech import SpeechReport, SpeechRequest, Voice, WordMark
     from portevoix.unified import TTSBackendType, TTSCache, TTSResult, UnifiedTTSManager
@@ -18,26 +19,34 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AudioChunk": "audio",
+    "ModelManager": "service",
     "Speaker": "speaker",
     "SpeechReport": "speech",
     "SpeechRequest": "speech",
     "TTSBackendType": "unified",
     "TTSCache": "unified",
+    "TTSModel": "service",
     "TTSResult": "unified",
+    "TTSService": "service",
     "UnifiedTTSManager": "unified",
+    "UnifiedTTSResult": "service",
     "Voice": "speech",
     "WordMark": "speech",
 }
 
 __all__ = [
     "AudioChunk",
+    "ModelManager",
     "Speaker",
     "SpeechReport",
     "SpeechRequest",
     "TTSBackendType",
     "TTSCache",
+    "TTSModel",
     "TTSResult",
+    "TTSService",
     "UnifiedTTSManager",
+    "UnifiedTTSResult",
     "Voice",
     "WordMark",
 ]

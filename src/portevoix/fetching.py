@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from portevoix.errors import EngineError, PortevoixError
-from portevoix.models.faults import NotCached
+from portevoix.models.faults import KINDS, NotCached
 from portevoix.models.piper_voices import LOOKS_AGAIN_SECONDS, voice_name
 from portevoix.models.progress import Progress
 from portevoix.models.store import Store
@@ -47,6 +47,8 @@ class DownloadMetrics:
         self._bytes = Counter("tts_download_bytes", "Bytes of models that have arrived", registry=registry)
         self._ended = Counter("tts_downloads", "Downloads by how they ended", ["outcome"], registry=registry)
         self._done: dict[str, int] = {}
+        for outcome in ("done", *KINDS):
+            self._ended.labels(outcome)
 
     def __call__(self, progress: Progress) -> None:
         """Count one step; the bytes that lay there already when it began are not counted."""
@@ -90,14 +92,15 @@ class Fetching:
         self._app = app
         self._pause = pause
         self._told = ""
-        app.library.downloads.listeners += [DownloadMetrics(app.metrics.registry), DownloadLog()]
+        if not app.library.downloads.listeners:
+            app.library.downloads.listeners += [DownloadMetrics(app.metrics.registry), DownloadLog()]
 
     async def run(self) -> None:
         """Fetch and prove; after a failure wait, each time longer, and try again. Ends when nothing is missing.
 
         Never raises for what a network, a hub or a voice does.
         """
-        self._app.library.store.sweep()
+        self._app.library.sweep()
         pause_seconds = FIRST_PAUSE_SECONDS
         while self._app.settings.models.fetch_missing and (missing := self._missing()):
             for level, model, store in missing:

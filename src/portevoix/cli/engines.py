@@ -1,4 +1,4 @@
-"""`engines`."""
+"""`engines list`, `install`, `remove`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portevoix.cli.group import ListingGroup
 from portevoix.cli.invocation import Invocation, shared_options
 
 if TYPE_CHECKING:
@@ -41,12 +42,26 @@ class EngineRow:
     what_to_do: str = ""
 
 
-@click.command()
+@click.group(cls=ListingGroup)
+def engines() -> None:
+    """List who can speak; install and remove what heavy engines need.
+
+    Without a command, lists who can speak.
+    """
+
+
+@engines.command("list")
+@click.option("--installed", is_flag=True, help="List those alone whose packages are here, and where they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @shared_options(is_hidden=True)
 @click.pass_obj
-def engines(invocation: Invocation, *, as_json: bool) -> None:
+def list_engines(invocation: Invocation, *, installed: bool, as_json: bool) -> None:
     """List who can speak, in the order they are asked, with the reason and the remedy for those who cannot."""
+    if installed:
+        from portevoix.cli.rooms import print_installed
+
+        print_installed(invocation, as_json=as_json)
+        return
     from portevoix.cli.session import run
     from portevoix.cli.tables import print_json, print_table
 
@@ -56,6 +71,33 @@ def engines(invocation: Invocation, *, as_json: bool) -> None:
         return
     columns = ("level", "engine", "state", "voice", "device", "why", "what to do")
     print_table(columns, [tuple(asdict(row).values()) for row in rows], flexible=2)
+
+
+@engines.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@click.option("--yes", "is_agreed", is_flag=True, help="Do not ask.")
+@shared_options(is_hidden=True)
+@click.pass_obj
+def install(invocation: Invocation, names: tuple[str, ...], *, is_agreed: bool) -> None:
+    """Install the packages that engines need, in an environment of their own.
+
+    NAME is an engine or an environment. A server that is running finds it by itself. An installation that is stopped
+    leaves nothing behind.
+    """
+    from portevoix.cli.rooms import install as install_rooms
+
+    install_rooms(invocation, names, is_agreed=is_agreed)
+
+
+@engines.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@shared_options(is_hidden=True)
+@click.pass_obj
+def remove(invocation: Invocation, names: tuple[str, ...]) -> None:
+    """Remove the packages that engines need; their models stay."""
+    from portevoix.cli.rooms import remove as remove_rooms
+
+    remove_rooms(invocation, names)
 
 
 async def _rows(invocation: Invocation) -> list[EngineRow]:
@@ -73,21 +115,32 @@ def _row(number: int, level: Level, app: App) -> EngineRow:
     voice = level.voice_for(app.settings.advanced.default_language)
     lacks_voice = state.phase.value == "ready" and voice is not None and not voice.is_installed
     why, hint = (voice.why_not, voice.hint) if voice is not None and lacks_voice else (state.why, state.hint)
+    if (lacks_voice or state.phase.value == "unavailable") and (arriving := app.library.arriving_for(level.name)):
+        what = f"fetching {arriving.model.name}" if arriving.is_fetching else f"{arriving.model.name} is here in part"
+        why = f"{what}: {arriving.ratio:.0%}"
     return EngineRow(number, level.name, state.phase.value, voice.name if voice else "", state.device, why, hint)
 
 
 def _others(app: App) -> list[EngineRow]:
     """Return the engines that take no part: switched off, or configured and not installed."""
     taking_part = {level.name for level in app.chain.levels}
-    off = [
-        EngineRow(
-            None, name, "off", why="the configuration switches it off", what_to_do=f"Set backends.{name}.enabled: true"
-        )
-        for name in app.settings.backends
-        if name not in taking_part
-    ]
+    off = [_off(name, app) for name in app.settings.backends if name not in taking_part]
     absent = [
         EngineRow(None, name, "not installed", why="no installed package brings it", what_to_do="Check its name.")
         for name in app.settings.absent_backends
     ]
     return off + absent
+
+
+def _off(name: str, app: App) -> EngineRow:
+    """Return the row of an engine that is switched off; one that has never been installed is to be installed first."""
+    from portevoix.app import bystander
+    from portevoix.engine import takes_part
+
+    enable, engine = f"Set backends.{name}.enabled: true", bystander(name, app.settings)
+    if engine is None or takes_part(type(engine)):
+        return EngineRow(None, name, "off", why="the configuration switches it off", what_to_do=enable)
+    state = engine.state()
+    if state.phase.value == "unavailable":
+        return EngineRow(None, name, "not installed", why=state.why, what_to_do=state.hint)
+    return EngineRow(None, name, "off", why="it is installed, and takes part when enabled", what_to_do=enable)

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portevoix.cli.conversion import convert
 from portevoix.cli.invocation import Invocation, shared_options
+from portevoix.cli.licences import consent_option, require_consent
 from portevoix.clock import Clock, system_clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
+    from portevoix.models.catalogue import Model
     from portevoix.models.library import Entry, Library
     from portevoix.models.progress import Progress
 
@@ -30,65 +34,95 @@ class ModelRow:
 
     Attributes:
         model: its name.
-        languages: tags, with commas between them.
-        size_bytes: of all its files.
+        engines: those that speak with it, with commas between them; "" for none.
+        languages: tags, likewise.
+        size_bytes: of all its files, as far as that is known.
         speakers: how many voices it has.
-        state: `installed` or `available`.
-        licence: of the recordings it was made from.
+        clones: it can take on a voice from a recording.
+        state: `installed`, `available`, or how much of it is here.
+        licence: of the model, or of the recordings it was made from.
+        commercial: its licence allows to earn money with it.
         about: a remark, or "".
     """
 
     model: str
+    engines: str
     languages: str
     size_bytes: int
     speakers: int
+    clones: bool
     state: str
     licence: str
+    commercial: bool
     about: str
 
 
 @click.group()
 def models() -> None:
-    """List, fetch and remove voices."""
+    """List, fetch and remove voices and models."""
+
+
+models.add_command(convert)
 
 
 @models.command("list")
 @click.option("--lang", metavar="TAG", help="List those of this language alone.")
+@click.option("--engine", metavar="NAME", help="List those alone that this engine speaks with.")
 @click.option("--installed", is_flag=True, help="List those alone that are on this machine.")
-@click.option("--refresh", is_flag=True, help="Fetch the publisher's full list first.")
+@click.option("--refresh", is_flag=True, help="Fetch Piper's full list of voices first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @shared_options(is_hidden=True)
 @click.pass_obj
-def list_models(invocation: Invocation, lang: str | None, *, installed: bool, refresh: bool, as_json: bool) -> None:
+def list_models(
+    invocation: Invocation, lang: str | None, engine: str | None, *, installed: bool, refresh: bool, as_json: bool
+) -> None:
     """List what can be fetched, with its licence."""
+
+    def is_wanted(entry: Entry) -> bool:
+        is_spoken = lang is None or entry.model.speaks(lang)
+        is_used = engine is None or engine in entry.model.engines
+        return is_spoken and is_used and (entry.is_installed or not installed)
+
+    print_models(invocation, is_wanted, refreshes=refresh, as_json=as_json)
+
+
+def print_models(
+    invocation: Invocation, is_wanted: Callable[[Entry], bool], *, refreshes: bool = False, as_json: bool = False
+) -> None:
+    """Print the models that are wanted, as a table or as JSON."""
     from portevoix.cli.session import run
     from portevoix.cli.tables import print_json, print_table
 
-    entries = run(_entries(invocation, refreshes=refresh))
-    shown = [entry for entry in entries if _speaks(entry, lang) and (entry.is_installed or not installed)]
-    rows = [_row(entry) for entry in shown]
+    rows = [_row(entry) for entry in run(_entries(invocation, refreshes=refreshes)) if is_wanted(entry)]
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    table = [(*tuple(asdict(row).values())[:2], _megabytes(row.size_bytes), row.speakers, row.state, row.licence,
-              row.about) for row in rows]  # fmt: skip
-    print_table(("model", "languages", "size", "speakers", "state", "licence", "about"), table, flexible=2)
+    columns = ("model", "engine", "languages", "size", "voices", "clones", "state", "licence", "about")
+    table = [(row.model, row.engines or None, row.languages or None, _size(row.size_bytes), row.speakers,
+              "yes" if row.clones else None, row.state, _licence(row), row.about) for row in rows]  # fmt: skip
+    print_table(columns, table, flexible=2)
+
+
+def _licence(row: ModelRow) -> str:
+    return row.licence if row.commercial else f"{row.licence} (not for commerce)"
 
 
 @models.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: where the files lie.")
 @shared_options(is_hidden=True)
 @click.pass_obj
-def get(invocation: Invocation, names: tuple[str, ...], *, as_json: bool) -> None:
+def get(invocation: Invocation, names: tuple[str, ...], accepted: tuple[str, ...], *, as_json: bool) -> None:
     """Fetch models.
 
     Progress is drawn on a terminal, else told in a line for each tenth. A download that was stopped goes on where it
-    stopped.
+    stopped. A licence that wants to be accepted is asked about on a terminal, once.
     """
     from portevoix.cli.session import run
     from portevoix.cli.tables import print_json
 
+    _settle_licences(invocation, names, accepted)
     places = run(_fetch(invocation, names))
     if as_json:
         print_json(places)
@@ -102,7 +136,7 @@ def rm(invocation: Invocation, names: tuple[str, ...]) -> None:
     """Remove models, also what is left of a download that was stopped."""
     library = _library(invocation)
     for name in names:
-        click.echo(f"{name} removed, {_megabytes(library.store.remove(name))} are free again", err=True)
+        click.echo(f"{name} removed, {_megabytes(library.remove(name))} are free again", err=True)
 
 
 @models.command()
@@ -121,7 +155,7 @@ def verify(invocation: Invocation, names: tuple[str, ...], *, as_json: bool) -> 
     chosen = [library.catalogue.find(name) for name in names] if names else [
         entry.model for entry in library.entries() if entry.is_installed
     ]  # fmt: skip
-    verdicts = [verdict for model in chosen for verdict in library.store.verify(model)]
+    verdicts = [verdict for model in chosen for verdict in library.store_of(model).verify(model)]
     if as_json:
         print_json(verdicts)
     else:
@@ -137,9 +171,12 @@ def verify(invocation: Invocation, names: tuple[str, ...], *, as_json: bool) -> 
 @shared_options(is_hidden=True)
 @click.pass_obj
 def path(invocation: Invocation, name: str | None) -> None:
-    """Print the folder in which models are kept, or where the files of NAME lie or would lie."""
+    """Print the folders in which voices and models are kept, or where NAME lies or would lie."""
     library = _library(invocation)
-    places = library.store.places(library.catalogue.find(name)) if name else (library.store.folder,)
+    places: tuple[Path, ...] = (library.store.folder, library.folders.folder)
+    if name:
+        model = library.catalogue.find(name)
+        places = library.store_of(model).places(model)
     for place in places:
         click.echo(place.absolute())
 
@@ -169,9 +206,9 @@ async def _entries(invocation: Invocation, *, refreshes: bool) -> tuple[Entry, .
 async def _fetch(invocation: Invocation, names: tuple[str, ...]) -> dict[str, list[str]]:
     async with _open_library(invocation) as library:
         wanted = [library.catalogue.find(name) for name in names]
-        for model in wanted:
+        for model in (needed for one in wanted for needed in library.needed(one)):
             about = f" ({model.about})" if model.about else ""
-            click.echo(f"{model.name}: {_megabytes(model.size_bytes)}, licence {model.licence}{about}", err=True)
+            click.echo(f"{model.name}: {_told_size(library, model)}, licence {model.licence}{about}", err=True)
         display = Display()
         library.downloads.listeners.append(display)
         try:
@@ -179,8 +216,27 @@ async def _fetch(invocation: Invocation, names: tuple[str, ...]) -> dict[str, li
         finally:
             display.clear()
         for model in wanted:
-            click.echo(f"{model.name} is in {library.store.folder}", err=True)
-        return {model.name: [str(place.absolute()) for place in library.store.places(model)] for model in wanted}
+            click.echo(f"{model.name} is in {library.store_of(model).folder}", err=True)
+        return {
+            model.name: [str(place.absolute()) for place in library.store_of(model).places(model)] for model in wanted
+        }
+
+
+def _settle_licences(invocation: Invocation, names: tuple[str, ...], accepted: tuple[str, ...]) -> None:
+    """Ask for the consent that is lacking, before anything is fetched."""
+    library = _library(invocation)
+    for model in (library.catalogue.find(name) for name in names):
+        if model.asks_consent:
+            require_consent(library.licences, model.licence, model.name, model.about, accepted)
+
+
+def _told_size(library: Library, model: Model) -> str:
+    told = _size(library.entry(model).size_bytes) or "size not known"
+    return told if any(file.size_bytes for file in model.files) else f"about {told}"
+
+
+def _size(count: int) -> str | None:
+    return _megabytes(count) if count else None
 
 
 class Display:
@@ -240,15 +296,18 @@ def line(progress: Progress) -> str:
 
 def _row(entry: Entry) -> ModelRow:
     model = entry.model
-    state = "installed" if entry.is_installed else "available"
-    return ModelRow(model.name, ", ".join(model.languages), model.size_bytes, model.speakers, state, model.licence,
-                    model.about)  # fmt: skip
+    return ModelRow(
+        model.name, ", ".join(model.engines), ", ".join(model.languages), entry.size_bytes, model.speakers,
+        model.can_clone, _state(entry), model.licence, model.allows_commerce, model.about,
+    )  # fmt: skip
 
 
-def _speaks(entry: Entry, language: str | None) -> bool:
-    wanted = (language or "").replace("_", "-").lower()
-    tags = [tag.lower() for tag in entry.model.languages]
-    return not wanted or any(tag == wanted or tag.startswith(f"{wanted}-") for tag in tags)
+def _state(entry: Entry) -> str:
+    if entry.is_installed:
+        return "installed"
+    if entry.is_fetching:
+        return f"fetching {entry.ratio:.0%}"
+    return f"{entry.ratio:.0%} here" if entry.arrived_bytes else "available"
 
 
 def _megabytes(count: float) -> str:

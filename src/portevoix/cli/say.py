@@ -25,6 +25,7 @@ def _speech_options(function: F) -> F:
         click.argument("text", nargs=-1, metavar="[TEXT]..."),
         click.option("-o", "--output", metavar="FILE", help="Write to FILE; - writes the audio to standard output."),
         click.option("--voice", metavar="NAME", help="Speak with this voice: NAME or ENGINE:NAME."),
+        click.option("--voice-of", metavar="FILE", help="Speak as the person in this recording, where an engine can."),
         click.option("--lang", metavar="TAG", help="Language of the text, as fr or en-GB; found out when not given."),
         click.option("--engine", metavar="NAME", help="Speak with this engine alone, or several in order: a,b."),
         click.option("--speed", type=float, default=1.0, metavar="FACTOR",
@@ -81,7 +82,7 @@ def speak(invocation: Invocation, text: tuple[str, ...], *, as_json: bool, **wis
 
 def _recite(
     invocation: Invocation, text: tuple[str, ...], *, output: str | None, format_name: str | None, play: bool | None,
-    lead_in: float, as_json: bool, **wishes: Any,
+    lead_in: float, as_json: bool, voice_of: str | None = None, **wishes: Any,
 ) -> Recited:  # fmt: skip
     _refuse_contradictions(output, as_json=as_json)
     from portevoix.cli.destination import choose
@@ -91,7 +92,7 @@ def _recite(
 
     destination = choose(output, format_name, plays=play, has_sound=has_sound())
     words, incoming = _source(text)
-    recited = run(Recital(_request(words, **wishes), incoming, destination, lead_in).give(invocation))
+    recited = run(Recital(_request(words, **wishes), incoming, destination, lead_in, voice_of).give(invocation))
     if incoming is not None and incoming.has_broken_bytes:
         click.echo("Warning: the text was not UTF-8 in places, which were not spoken", err=True)
     return recited

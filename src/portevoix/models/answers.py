@@ -64,7 +64,12 @@ def statement_of(answer: httpx.Response) -> Statement:
 
 
 def require_file(answer: httpx.Response, file: OrderedFile, *, has_token: bool) -> None:
-    """Make sure that an answer brings the file.
+    """Make sure that an answer brings the file; raises as `require_answer`."""
+    require_answer(answer, file.url, file.place.name, has_token=has_token)
+
+
+def require_answer(answer: httpx.Response, url: str, what: str, *, has_token: bool) -> None:
+    """Make sure that an answer brings `what` was asked for at `url`.
 
     Raises:
         FetchError: it does not, and will not.
@@ -72,10 +77,10 @@ def require_file(answer: httpx.Response, file: OrderedFile, *, has_token: bool) 
     """
     if answer.status_code in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
         if answer.headers.get("content-type", "").startswith("text/html"):
-            raise HubBadAnswer(f"{answer.url.host} sent a web page in place of {file.place.name}",
+            raise HubBadAnswer(f"{answer.url.host} sent a web page in place of {what}",
                                "a network's login page does this", "Log in to the network with a browser.")  # fmt: skip
         return
-    refusal = _refusal(answer, file.url, has_token=has_token)
+    refusal = _refusal(answer, url, has_token=has_token)
     if isinstance(refusal, HubBusy):
         raise Interrupted(refusal, _wished_pause(answer))
     raise refusal

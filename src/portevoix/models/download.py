@@ -141,7 +141,7 @@ async def _follow(process: Process, watch: _Watch, patience: asyncio.Timeout, te
 
 
 def _stalled(order: Order, watch: _Watch) -> FetchError:
-    host = urlsplit(order.files[0].url).netloc
+    host = urlsplit(order.url).netloc
     within = f"within {watch.stall_seconds:g} s"
     if not watch.is_connected:
         return HubUnreachable(f"{host} did not answer", within, "Check the network, or name a mirror with HF_ENDPOINT.")

@@ -13,6 +13,7 @@ from portevoix.errors import PortevoixError
 from portevoix.models.catalogue import Model
 from portevoix.models.download import Limits, download
 from portevoix.models.faults import DownloadCancelled, NotCached
+from portevoix.models.folders import FolderStore
 from portevoix.models.hub import Hub
 from portevoix.models.progress import Meter, Phase, Progress, Tell
 from portevoix.models.store import Store
@@ -52,7 +53,7 @@ class Downloads:
         """Return the latest of one download, or None where there was none."""
         return self._progress.get(name)
 
-    async def fetch(self, model: Model, store: Store) -> None:
+    async def fetch(self, model: Model, store: Store | FolderStore) -> None:
         """Return as soon as a model is in a store, without any work when it is; several who ask wait for one download.
 
         Cancelling this leaves the download alone.
@@ -64,7 +65,7 @@ class Downloads:
         if not store.has(model):
             await asyncio.shield(self.begin(model, store))
 
-    def begin(self, model: Model, store: Store) -> asyncio.Task[None]:
+    def begin(self, model: Model, store: Store | FolderStore) -> asyncio.Task[None]:
         """Begin a download, or return the one that is under way."""
         task = self._tasks.get(model.name)
         if task is None:
@@ -97,7 +98,7 @@ class Downloads:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, model: Model, store: Store) -> None:
+    async def _run(self, model: Model, store: Store | FolderStore) -> None:
         meter = Meter(model.name, model.size_bytes, self._clock)
         if store.has(model):
             self._tell(meter.step("done", {}))
@@ -110,8 +111,12 @@ class Downloads:
             )  # fmt: skip
             await download(order, self._limits, self._teller(meter))
         except asyncio.CancelledError:
-            raise self._failed(meter, DownloadCancelled(
-                f"fetching {model.name} was stopped", hint="Fetch it again: it goes on where it stopped.")) from None
+            raise self._failed(
+                meter,
+                DownloadCancelled(
+                    f"fetching {model.name} was stopped", hint="Fetch it again: it goes on where it stopped."
+                ),
+            ) from None
         except PortevoixError as error:
             raise self._failed(meter, error) from None
 

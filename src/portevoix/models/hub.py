@@ -31,6 +31,14 @@ class Hub:
         """Return where a file is asked for."""
         return f"{self.endpoint}/{quote(repository)}/resolve/{quote(revision, safe='')}/{quote(path)}"
 
+    def revision_url(self, repository: str, revision: str) -> str:
+        """Return where it tells which commit a revision is."""
+        return f"{self.endpoint}/api/models/{quote(repository)}/revision/{quote(revision, safe='')}"
+
+    def tree_url(self, repository: str, commit: str) -> str:
+        """Return where it lists the files of a commit."""
+        return f"{self.endpoint}/api/models/{quote(repository)}/tree/{commit}?recursive=true&expand=false"
+
 
 def hub_of(environ: Mapping[str, str], *, endpoint: str | None = None, is_offline: bool = False) -> Hub:
     """Return the hub that the environment describes.

@@ -48,6 +48,15 @@ class Store:
         """Tell whether all files of a model are there, in the right size where that is known."""
         return all(_fits(self.folder / file.name, file) for file in model.files)
 
+    def arrived_bytes(self, model: Model) -> int:
+        """Return how much of a model lies there unfinished."""
+        parts = (self.folder / f"{file.name}{INCOMPLETE}" for file in model.files)
+        return sum(part.stat().st_size for part in parts if part.is_file())
+
+    def size_bytes(self, model: Model) -> int:
+        """Return the size of a model, 0 where it is not known."""
+        return model.size_bytes
+
     def order(self, model: Model, hub: Hub, *, spare_bytes: int, patience_seconds: float) -> Order:
         """Return what has to be fetched to have a model."""
         files = tuple(

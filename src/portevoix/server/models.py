@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import aclosing
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from portevoix.errors import InvalidParameter
+from portevoix.errors import InvalidParameter, ModelMissing
 from portevoix.models.faults import ModelUnknown
 from portevoix.server.body import read_object
+from portevoix.server.changes import change_events
 from portevoix.server.errors import ModelNotFound
+from portevoix.server.fields import read_text
 from portevoix.server.hosts import require_this_machine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from starlette.requests import Request
 
     from portevoix.app import App
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from portevoix.models.progress import Progress
 
 FRESH = {"Cache-Control": "no-store"}
-KEEP_ALIVE = b": nothing new\n\n"
-KEEP_ALIVE_SECONDS = 15.0
 
 
 class ModelDesk:
@@ -60,13 +57,19 @@ class ModelDesk:
         return self._answer(self._find(request.path_params["name"]))
 
     async def fetch(self, request: Request) -> Response:
-        """Begin to fetch the model that the body names, `{"name": …}`, or join who does already."""
+        """Begin to fetch the model that the body names, `{"name": …}`, or join who does already.
+
+        `accept_licence` with the licence's name agrees to it, where that is asked for.
+        """
         require_this_machine(request)
-        name = (await read_object(request, self._app.settings.server.max_body_bytes)).get("name")
+        fields = await read_object(request, self._app.settings.server.max_body_bytes)
+        name = fields.get("name")
         if not isinstance(name, str):
             raise InvalidParameter("name is missing", hint='Send {"name": "fr_FR-siwis-medium"}.', param="name")
         model = self._find(name)
-        self._library.downloads.begin(model, self._library.store)
+        if model.asks_consent and read_text(fields, "accept_licence") == model.licence:
+            await asyncio.to_thread(self._library.licences.accept, model.licence)
+        self._library.begin(model)
         return self._answer(model, 202)
 
     async def cancel(self, request: Request) -> Response:
@@ -80,28 +83,14 @@ class ModelDesk:
         """Take a model's files away."""
         require_this_machine(request)
         model = self._find(request.path_params["name"])
-        if self._library.store.has(model):
-            await asyncio.to_thread(self._library.store.remove, model.name)
+        with suppress(ModelMissing):
+            await asyncio.to_thread(self._library.remove, model.name)
         return self._answer(model)
 
     async def events(self, _: Request) -> Response:
         """Return server-sent events: the latest of each download, then each change."""
-        return StreamingResponse(self._changes(), media_type="text/event-stream", headers=FRESH)
-
-    async def _changes(self) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self._library.downloads.watch()) as changes:
-            pending = asyncio.ensure_future(anext(changes))
-            try:
-                while True:
-                    done, _ = await asyncio.wait({pending}, timeout=KEEP_ALIVE_SECONDS)
-                    if not done:
-                        yield KEEP_ALIVE
-                        continue
-                    yield f"data: {json.dumps(describe_progress(pending.result()))}\n\n".encode()
-                    pending = asyncio.ensure_future(anext(changes))
-            finally:
-                pending.cancel()
-                await asyncio.gather(pending, return_exceptions=True)
+        changes = change_events(self._library.downloads.watch(), describe_progress)
+        return StreamingResponse(changes, media_type="text/event-stream", headers=FRESH)
 
     def _find(self, name: str) -> Model:
         try:
@@ -119,13 +108,18 @@ def describe(entry: Entry) -> dict[str, Any]:
     return {
         "name": model.name,
         "kind": model.kind,
+        "engines": list(model.engines),
         "languages": list(model.languages),
         "quality": model.quality,
         "speakers": model.speakers,
         "can_clone": model.can_clone,
         "licence": model.licence,
+        "allows_commerce": model.allows_commerce,
+        "asks_consent": model.asks_consent,
         "about": model.about,
-        "size_bytes": model.size_bytes,
+        "size_bytes": entry.size_bytes,
+        "arrived_bytes": entry.arrived_bytes,
+        "requires": list(model.requires),
         "repository": model.repository,
         "revision": model.revision,
         "installed": entry.is_installed,
