@@ -11,6 +11,7 @@ with hub({"fr/x/x.onnx": b"…"}) as one:
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,11 @@ def checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+@lru_cache(maxsize=64)
+def blob(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
 @dataclass(frozen=True)
 class Asked:
     """One request: to which of the two hosts, for what, with which headers (names in lower case)."""
@@ -76,7 +82,10 @@ class Hub:
         files: contents by path in the repository.
         url: of the hub.
         requests: what has been asked so far.
-        faults: what goes wrong with the requests to come, one entry each; None stands for nothing.
+        faults: what goes wrong with the requests for bytes to come, one entry each; None stands for nothing.
+        listing_faults: the same for the calls that tell commits and files; the last one is for all after it.
+        repository: the one that it has.
+        large_bytes: from this size on a file is stated with its SHA-256, as the hub does with large ones.
         stays: the last fault is for all requests after it.
         token: the only one that is accepted, or "" where none is asked for.
         redirects: the bytes lie on the other host.
@@ -88,6 +97,9 @@ class Hub:
     url: str = ""
     requests: list[Asked] = field(default_factory=list)
     faults: list[Fault | None] = field(default_factory=list)
+    listing_faults: list[Fault | None] = field(default_factory=list)
+    repository: str = REPOSITORY
+    large_bytes: int = 1000
     stays: bool = False
     token: str = ""
     redirects: bool = True
@@ -98,6 +110,20 @@ class Hub:
     other_url: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next_listing_fault(self) -> Fault | None:
+        with self.lock:
+            return self.listing_faults.pop(0) if len(self.listing_faults) > 1 else (self.listing_faults or [None])[0]
+
+    def tree(self) -> list[dict[str, Any]]:
+        """Return what the hub lists of its files."""
+        entries: list[dict[str, Any]] = [{"type": "directory", "oid": "0" * 40, "size": 0, "path": "folder"}]
+        for path, content in self.files.items():
+            entry = {"type": "file", "oid": blob(content), "size": len(content), "path": path}
+            if len(content) >= self.large_bytes:
+                entry["lfs"] = {"oid": checksum(content), "size": len(content), "pointerSize": 134}
+            entries.append(entry)
+        return entries
 
     def next_fault(self) -> Fault | None:
         with self.lock:
@@ -120,10 +146,34 @@ class _Handler(BaseHTTPRequestHandler):
         hub.requests.append(Asked(self.host, self.path, headers))
         hub.is_asked.set()
         with suppress(ConnectionError):
-            if self.host == "hub" and hub.redirects:
+            if self.path.startswith("/api/models/"):
+                self.describe(headers, hub.next_listing_fault())
+            elif self.host == "hub" and hub.redirects:
                 self.refer(headers)
             else:
                 self.deliver(headers, hub.next_fault())
+
+    def describe(self, headers: dict[str, str], fault: Fault | None) -> None:
+        """Answer which commit a revision is, or which files it has."""
+        hub = self.hub
+        path = self.path.partition("?")[0].removeprefix("/api/models/")
+        if fault is not None and fault.kind not in ("trickle", "stall", "cut", "garbage"):
+            self.deliver(headers, fault)
+        elif not self.is_let_in(headers):
+            self.refuse(401, "", "")
+        elif not path.startswith(f"{hub.repository}/"):
+            self.refuse(404, "RepoNotFound", "")
+        elif path.endswith("/revision/unknown"):
+            self.refuse(404, "RevisionNotFound", "")
+        else:
+            is_tree = path.removeprefix(f"{hub.repository}/").startswith("tree/")
+            content: Any = hub.tree() if is_tree else {"sha": COMMIT, "siblings": []}
+            body = b'{"sha": ' if fault and fault.kind == "garbage" else json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.send_body(body, fault)
 
     def refer(self, headers: dict[str, str]) -> None:
         """Answer on the hub's own host: refuse, or send to where the bytes lie."""
@@ -183,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         body = content[begin:]
-        if kind == "flip":
+        if kind == "flip" and body:
             middle = len(body) // 2
             body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
         if kind == "short":
@@ -238,7 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def content(self) -> bytes | None:
         parts = self.path.split("/", 5)
-        if "/".join(parts[1:3]) != REPOSITORY or parts[3] != "resolve":
+        if "/".join(parts[1:3]) != self.hub.repository or parts[3] != "resolve":
             return None
         return self.hub.files.get(parts[5])
 

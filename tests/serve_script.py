@@ -11,6 +11,7 @@ import json
 import sys
 
 from portevoix.errors import PortevoixError
+from portevoix.server.history import History
 from portevoix.server.run import serve
 from tests.scripted import kind
 from tests.served import SILENT, configured
@@ -25,7 +26,7 @@ def main(port: str, seconds_per_word: str, *changes: str) -> int:
         settings.setdefault(section, {})[field] = json.loads(value)
     engines = {one.name: one for one in (alpha, SILENT)}
     try:
-        serve(configured(engines, **settings), port=int(port), engines=engines)
+        serve(configured(engines, **settings), port=int(port), engines=engines, history=History(None))
     except PortevoixError as error:
         sys.stderr.write(f"{error.code}: {error}. {error.hint}\n")
         return error.exit_code

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import uvicorn
 
 from portevoix.app import App, build
 from portevoix.config import load
 from portevoix.config.loading import Loaded
 from portevoix.engine import Delivery
 from portevoix.server.application import create_application, make_queue
-from portevoix.server.run import Server, listen
+from portevoix.server.run import Server, listen, server_config
 from tests.scripted import ScriptedEngine, kind
 
 if TYPE_CHECKING:
@@ -68,11 +67,8 @@ def served(app: App) -> Generator[Served, None, None]:
     servers: list[Server] = []
 
     async def run() -> None:
-        config = uvicorn.Config(
-            create_application(app, queue=queue), http="h11", ws="websockets-sansio", loop="asyncio",
-            lifespan="on", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
-            ws_max_size=app.settings.server.max_body_bytes, ws_per_message_deflate=False,
-        )  # fmt: skip
+        config = server_config(create_application(app, queue=queue), app.settings.server)
+        config.timeout_graceful_shutdown = 2
         servers.append(Server(config, queue))
         telling = asyncio.create_task(servers[0].listening.wait())
         telling.add_done_callback(lambda _: started.set())

@@ -20,14 +20,15 @@ from portevoix.config.settings import BackendSettings, Settings
 from portevoix.engine import Engine, Surroundings
 from portevoix.events import FanOut, Hook
 from portevoix.flags import FlagSwitch
-from portevoix.level import Level, LevelSettings
+from portevoix.level import Level
+from portevoix.level_settings import LevelSettings
 from portevoix.metrics import Metrics
 from portevoix.models.download import Limits
 from portevoix.models.downloads import Downloads
 from portevoix.models.hub import hub_of, total_timeout_of
 from portevoix.models.library import Library
 from portevoix.models.store import Store
-from portevoix.readings import watch_cache, watch_disks, watch_levels, watch_queue_limits
+from portevoix.readings import watch_cache, watch_disks, watch_levels, watch_queue_limits, watch_translator
 from portevoix.references.judgement import Bounds
 from portevoix.references.recordings import RecordingLimits, Recordings
 from portevoix.references.shelf import ReferenceShelf
@@ -41,8 +42,8 @@ from portevoix.rooms.residency import Residency, ResidencyLimits
 from portevoix.rooms.sources import Sources
 from portevoix.speaker import Speaker, SpeakerSettings
 from portevoix.speech import SpeechRequest
-from portevoix.text.respelling import Respelling
 from portevoix.system.memory import machine_bytes
+from portevoix.text.respelling import Respelling
 from portevoix.tracing import Tracing
 from portevoix.translate.building import build_translator
 from portevoix.translate.memory import TranslationMemory
@@ -104,12 +105,13 @@ class App:
 
     async def load(self) -> None:
         """Load every engine and wait until each is ready or has said why not."""
-        await asyncio.gather(*(level.load() for level in self.levels))
+        await asyncio.gather(self.translator.load(), *(level.load() for level in self.levels))
 
     def export(self) -> None:
         """Let the metrics show the parts of this app, in place of another's, and its limits of memory hold."""
         self.residency.limits = _residency_limits(self.settings)
         _export(self.metrics, self.settings, self.levels, self.cache)
+        watch_translator(self.metrics, self.translator)
 
     async def aclose(self, spare: Iterable[App] = ()) -> None:
         """Close everything that none of `spare` uses as well; nothing else is left running."""
@@ -275,6 +277,12 @@ def _translator(settings: Settings, max_text_length: int | None, beside: App | N
         TranslationMemory(wanted.cache_characters, wanted.cache_ttl_seconds, clock=clock),
         max_text_length=longest, make_breaker=lambda: _breaker(settings, clock), clock=clock,
     )  # fmt: skip
+
+
+def bystander(name: str, settings: Settings) -> Engine | None:
+    """Return an engine that takes no part, only to be asked where it stands; None where it is not installed."""
+    kind = installed_engines().get(name)
+    return kind(settings.backends[name].options, _surroundings(settings, system_clock)) if kind else None
 
 
 def _level_settings(backend: BackendSettings, settings: Settings, patience_seconds: float) -> LevelSettings:

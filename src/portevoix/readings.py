@@ -16,8 +16,11 @@ from portevoix.engine import KeepsProcesses, Phase
 from portevoix.level import Level
 from portevoix.metrics import Metrics
 from portevoix.system.memory import resident_bytes
+from portevoix.translate.translator import Translator
 
 Values = dict[tuple[str, ...], float]
+
+OUTCOMES = ("translated", "cached", "failed")
 
 
 def watch_levels(metrics: Metrics, levels: Sequence[Level]) -> None:
@@ -39,6 +42,19 @@ def watch_levels(metrics: Metrics, levels: Sequence[Level]) -> None:
         lambda: {(level.name,): level.breaker.rest_seconds for level in levels},
     )  # fmt: skip
     Workers(levels).watch(metrics)
+
+
+def watch_translator(metrics: Metrics, translator: Translator) -> None:
+    """Export what each translation engine has done, and whether it can."""
+    metrics.watch(
+        "tts_translations_total", "Sentences by translation engine and what became of them", ["engine", "outcome"],
+        lambda: {(guard.name, outcome): guard.counts[outcome] for guard in translator.guards for outcome in OUTCOMES},
+    )  # fmt: skip
+    metrics.watch(
+        "tts_translator_ready", "1 when the translation engine can translate", ["engine"],
+        lambda: {(guard.name,): guard.refusal() is None and bool(guard.engine.directions())
+                 for guard in translator.guards},
+    )  # fmt: skip
 
 
 def watch_disks(metrics: Metrics, folders: Mapping[str, Path]) -> None:

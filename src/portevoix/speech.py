@@ -180,8 +180,8 @@ class WordMark:
     @classmethod
     def from_fields(cls, fields: Sequence[Any]) -> WordMark:
         """Return the mark whose fields, in their order, have been through JSON."""
-        *plain, phonemes = fields
-        return cls(*plain, tuple((str(symbol), float(end)) for symbol, end in phonemes))
+        start, end, start_seconds, end_seconds, text, phonemes = fields
+        return cls(start, end, start_seconds, end_seconds, text, tuple((one, over) for one, over in phonemes))
 
     def moved(self, characters: int, seconds: float, text: str = "") -> WordMark:
         """Return the same mark counted from an earlier character and an earlier moment, with its word where given."""

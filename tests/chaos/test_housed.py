@@ -18,7 +18,8 @@ import pytest
 
 from portevoix.chain import Chain, Run
 from portevoix.engine import Phase
-from portevoix.level import Level, LevelSettings
+from portevoix.level import Level
+from portevoix.level_settings import LevelSettings
 from portevoix.speech import Utterance
 from tests.humming import FILE, hum
 from tests.scripted import ScriptedEngine

@@ -21,7 +21,8 @@ import pytest
 from portevoix.chain import Chain, Run
 from portevoix.engine import Delivery, Phase
 from portevoix.errors import EngineError, EngineUnavailable, ModelBroken, ModelMissing, ModelUnsupported
-from portevoix.level import Level, LevelSettings
+from portevoix.level import Level
+from portevoix.level_settings import LevelSettings
 from portevoix.models.catalogue import load_catalogue
 from portevoix.models.licences import LicenceBook
 from portevoix.registry import installed_engines

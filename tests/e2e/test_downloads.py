@@ -8,6 +8,7 @@ import re
 import select
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,6 +105,59 @@ def test_a_killed_program_leaves_no_process_and_the_next_one_goes_on(knowing) ->
     assert machine.voice.read_bytes() == CONTENT[f"fr/{NAME}.onnx"]
 
 
+XTTS = {"config.json": b"{}", "model.pth": b"w" * 2_000_000, "vocab.json": b"[]", "speakers_xtts.pth": b"s" * 2000}
+LICENCE = "CPML (non-commercial)"
+
+
+def test_a_folder_is_fetched_after_consent_verified_repaired_and_removed(tmp_path: Path) -> None:
+    with hub(dict(XTTS), repository="coqui/XTTS-v2") as one:
+        machine = Fresh(tmp_path, one.url)
+        refused = machine.run("models", "get", "xtts_v2")
+        assert refused.returncode == 2
+        assert f'--accept-licence "{LICENCE}"' in told(refused)
+        assert not one.requests
+        done = machine.run("models", "get", "xtts_v2", "--accept-licence", LICENCE, "--json")
+        (place,) = map(Path, json.loads(done.stdout)["xtts_v2"])
+        assert {path.name for path in place.iterdir()} == {*XTTS, "portevoix.json"}
+        assert told(done).startswith(f"xtts_v2: about 1880.0 MB, licence {LICENCE}")
+        (listed,) = json.loads(machine.run("models", "list", "--installed", "--json").stdout)
+        assert (listed["model"], listed["clones"], listed["commercial"]) == ("xtts_v2", True, False)
+        assert listed["size_bytes"] == sum(map(len, XTTS.values()))
+        assert machine.run("models", "verify").returncode == 0
+        (place / "model.pth").write_bytes(b"x" + XTTS["model.pth"][1:])
+        damaged = machine.run("models", "verify", "xtts_v2")
+        assert (damaged.returncode, b"damaged: its sha256" in damaged.stdout) == (4, True)
+        assert machine.run("models", "rm", "xtts_v2").returncode == 0
+        assert machine.run("models", "get", "xtts_v2").returncode == 0, "it was accepted once"
+        assert machine.run("models", "path", "xtts_v2").stdout.decode().strip() == str(place)
+
+
+def test_what_another_program_fetches_is_seen_and_what_it_left(knowing) -> None:
+    one, machine = knowing
+    one.goes_on, one.holds_after = threading.Event(), 200_000
+    fetching = machine.start("models", "get", NAME, stderr=subprocess.PIPE)
+    try:
+        assert f"{NAME}  " in fetching.stderr.readline().decode() + fetching.stderr.readline().decode()
+        (state,) = states(machine)
+        assert re.fullmatch(r"fetching \d+%", state)
+        listed = json.loads(machine.run("engines", "--json").stdout)
+        native = next(engine for engine in listed if engine["engine"] == "piper_native")
+        assert re.fullmatch(rf"fetching {NAME}: \d+%", native["why"])
+    finally:
+        fetching.kill()
+        fetching.communicate()
+    one.goes_on.set()
+    deadline = time.monotonic() + 20
+    while states(machine)[0].startswith("fetching") and time.monotonic() < deadline:
+        pass
+    assert re.fullmatch(r"\d+% here", states(machine)[0])
+
+
+def states(machine: Fresh) -> list[str]:
+    listed = json.loads(machine.run("models", "list", "--json").stdout)
+    return [model["state"] for model in listed if model["model"] == NAME]
+
+
 def test_a_name_that_is_not_known_is_told_before_anything_is_asked(knowing) -> None:
     one, machine = knowing
     one.requests.clear()
@@ -171,6 +225,11 @@ def changes(url: str):
                 yield json.loads(line.removeprefix("data: "))
 
 
+def native(url: str) -> dict:
+    engines = httpx.get(f"{url}/api/engines").json()["engines"]
+    return next(engine for engine in engines if engine["name"] == "piper_native")
+
+
 def test_a_fresh_machine_speaks_at_once_and_better_when_the_voice_is_there(knowing) -> None:
     one, machine = knowing
     one.goes_on, one.holds_after = threading.Event(), 200_000
@@ -185,12 +244,14 @@ def test_a_fresh_machine_speaks_at_once_and_better_when_the_voice_is_there(knowi
         shown = httpx.get(f"{url}/api/models/{NAME}").json()
         assert (shown["installed"], shown["download"]["phase"]) == (False, "fetching")
         assert f'tts_download_progress_ratio{{model="{NAME}"}} 0.' in httpx.get(f"{url}/metrics").text
+        waiting = native(url)
+        assert waiting["download"]["phase"] == "fetching"
+        assert re.fullmatch(rf"fetching {NAME}: \d+%", waiting["why"])
         one.goes_on.set()
         assert event(server, "voice.took_over")["voice"] == NAME
         assert speech(url).headers["x-tts-voice"] == NAME
         assert httpx.get(f"{url}/api/models/{NAME}").json()["installed"]
-        native = httpx.get(f"{url}/api/engines").json()["engines"][0]
-        assert (native["name"], native["state"]) == ("piper_native", "ready")
+        assert native(url)["state"] == "ready"
 
 
 def test_models_are_fetched_stopped_and_removed_over_http(knowing) -> None:

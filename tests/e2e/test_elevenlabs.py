@@ -94,7 +94,8 @@ def hear(connection, contexts: int = 1) -> list[dict]:
 def until_idle(server) -> None:
     with httpx.Client() as http:
         for _ in range(5000):
-            if http.get(f"{server.url}/api/status").json()["queue"] == {"running": 0, "waiting": 0}:
+            queue = http.get(f"{server.url}/api/status").json()["queue"]
+            if queue["running"] == queue["waiting"] == 0:
                 return
     raise AssertionError("the server goes on speaking")
 
@@ -135,6 +136,50 @@ def test_voices_and_models(client, server):
     assert all(model.can_do_text_to_speech for model in models)
     assert [language.language_id for language in models[0].languages] == ["en", "fr"]
     assert httpx.get(server.url + "/v1/models").json()["object"] == "list"
+
+
+def test_a_clip_comes_with_the_times_of_its_characters(client):
+    timed = client.text_to_speech.convert_with_timestamps("alpha-en", text=TEXT, output_format="pcm_16000")
+    assert hear_words(decode(base64.b64decode(timed.audio_base_64), "pcm_16000"), 16_000, WORDS) == WORDS
+    times = timed.alignment
+    assert "".join(times.characters) == f"{TEXT} "
+    starts = [times.character_start_times_seconds[TEXT.index(word)] for word in WORDS]
+    assert starts == pytest.approx([0, 0.15, 0.3, 0.45, 0.6])
+    assert times.character_end_times_seconds[-1] == pytest.approx(0.75)
+    assert timed.normalized_alignment == times
+
+
+@pytest.mark.parametrize("name", ["pcm_16000", "mp3_22050_32"])
+def test_a_stream_comes_in_lines_with_the_times_of_their_characters(client, name):
+    for _ in range(2):  # spoken, and from the cache
+        lines = list(client.text_to_speech.stream_with_timestamps("alpha-en", text=TEXT, output_format=name))
+        audio = b"".join(base64.b64decode(line.audio_base_64) for line in lines)
+        assert hear_words(decode(audio, name), FORMATS[name], WORDS) == WORDS
+        told = [line.alignment for line in lines if line.alignment]
+        assert "".join(letter for times in told for letter in times.characters) == f"{TEXT} "
+        starts = [start for times in told for start in times.character_start_times_seconds]
+        assert starts == sorted(starts)
+        assert starts[TEXT.index("five")] == pytest.approx(0.6)
+
+
+def test_the_first_line_comes_while_the_rest_is_spoken():
+    with served(make_app(kind("alpha", fault=hangs(after_words=2)))) as slow:
+        place = f"{slow.url}/v1/text-to-speech/alpha-en/stream/with-timestamps?output_format=pcm_16000"
+        with httpx.stream("POST", place, json={"text": TEXT}) as answer:
+            first = json.loads(next(answer.iter_lines()))
+            assert "".join(first["alignment"]["characters"]).split() == ["one"]
+        until_idle(slow)
+
+
+def test_voices_are_searched_page_by_page(client, server):
+    first = client.voices.search(page_size=1)
+    assert (first.has_more, first.total_count, [voice.voice_id for voice in first.voices]) == (True, 2, ["alpha-fr"])
+    second = client.voices.search(page_size=1, next_page_token=first.next_page_token)
+    assert (second.has_more, second.next_page_token) == (False, None)
+    assert [voice.voice_id for voice in second.voices] == ["alpha-en"]
+    assert [voice.voice_id for voice in client.voices.search(search="EN", language=["en"]).voices] == ["alpha-en"]
+    refused = httpx.get(f"{server.url}/v2/voices", params={"page_size": 1000})
+    assert (refused.status_code, refused.json()["detail"]["param"]) == (400, "page_size")
 
 
 @pytest.mark.parametrize(

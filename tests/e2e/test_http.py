@@ -234,6 +234,20 @@ def test_events_carry_the_clip(server):
     assert events[-1]["portevoix"]["engine"] == "alpha"
 
 
+def test_events_tell_when_each_word_is_heard_where_that_is_asked_for(server):
+    for turn in ("fresh", "known"):
+        fields = {"response_format": "pcm", "stream_format": "sse", "word_times": True}
+        answer = post(server, "uno due. tre.", **fields)
+        events = [json.loads(line[6:]) for line in answer.text.split("\n") if line.startswith("data: ")]
+        words = [event for event in events if event["type"] == "speech.word"]
+        assert [word["text"] for word in words] == ["uno", "due.", "tre."], turn
+        assert words[0]["start_seconds"] == 0
+        assert words[1]["start_seconds"] == words[0]["end_seconds"] == pytest.approx(0.15)
+        assert words[2]["start_seconds"] >= words[1]["end_seconds"]
+        assert "x-tts-ignored" not in answer.headers
+        assert events[0]["type"] == "speech.word", "known with the first audio"
+
+
 BAD = [
     (b"", 400, "unreadable_body"), (b"{", 400, "unreadable_body"), (b"[]", 400, "unreadable_body"),
     (b'{"model": "tts-1", "input": "a", "speed": NaN}', 400, "unreadable_body"),
@@ -267,7 +281,7 @@ def test_bad_input_has_its_own_answer_and_moves_no_breaker(body, status, code):
     assert (answer.status_code, error["code"]) == (status, code)
     assert set(error) == {"message", "type", "param", "code"}
     assert error["type"] == "invalid_request_error"
-    assert engines[0]["breaker"] == {"state": "closed", "failures": 0, "rest_seconds": 0.0}
+    assert engines[0]["breaker"] == {"state": "closed", "failures": 0, "failure_threshold": 3, "rest_seconds": 0.0}
     assert alpha.made[0].asked == []
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from portevoix.server.application import make_queue
+from portevoix.server.stage import Stage
 from portevoix.server.wyoming.server import WyomingServer
 from tests.scripted import fails, hangs, hear_words, kind
 from tests.served import SILENT, make_app, served
@@ -43,7 +44,7 @@ async def running(*kinds, wyoming=None, **settings):
     place = {"enabled": True, "port": 0, **(wyoming or {})}
     app = make_app(*(kinds or (kind("alpha"), SILENT)), wyoming=place, **settings)
     queue = make_queue(app)
-    async with WyomingServer(app, queue) as server:
+    async with WyomingServer(Stage(app, lambda _: None), queue) as server:
         server.app, server.queue = app, queue
         yield server
     await app.aclose()

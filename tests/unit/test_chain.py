@@ -14,7 +14,8 @@ from portevoix.cache.memory import MemoryTier
 from portevoix.chain import Chain
 from portevoix.engine import Delivery, Phase
 from portevoix.errors import ChainExhausted, InvalidParameter, StreamInterrupted
-from portevoix.level import Level, LevelSettings
+from portevoix.level import Level
+from portevoix.level_settings import LevelSettings
 from portevoix.resilience.breaker import CircuitBreaker
 from portevoix.run import Run
 from portevoix.speech import Utterance, Voice
@@ -88,6 +89,19 @@ async def test_the_first_level_speaks() -> None:
     assert words(chunks) == TEXT.split()
     assert engines_heard(chunks) == ["a"]
     assert outcomes(run) == [("a", "spoke")]
+
+
+@virtual
+async def test_attempts_know_when_they_were_made_and_how_long_they_took() -> None:
+    slow, quick = ScriptedEngine("slow", first_word_seconds=5.0), ScriptedEngine("quick", first_word_seconds=0.1)
+    slow.target_latency_ms = 300
+    run = Run(clock=now)
+    await speak(chain(slow, quick), run=run)
+    late, spoke = run.attempts
+    assert (late.engine, late.began_seconds) == ("slow", 0)
+    assert late.seconds == pytest.approx(0.7, abs=0.01)
+    assert spoke.began_seconds == pytest.approx(0.6, abs=0.01)
+    assert spoke.seconds >= spoke.first_audio_seconds == pytest.approx(0.1, abs=0.01)
 
 
 @virtual

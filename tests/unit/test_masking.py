@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from portevoix.errors import EngineFailed
-from portevoix.level import Level, LevelSettings
+from portevoix.level import Level
+from portevoix.level_settings import LevelSettings
 from portevoix.masking import MASK, WORD, masked
 from portevoix.speech import Utterance
 from tests.scripted import ScriptedEngine

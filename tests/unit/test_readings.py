@@ -7,7 +7,8 @@ from portevoix.cache.cache import SpeechCache
 from portevoix.cache.disk import DiskTier
 from portevoix.cache.memory import MemoryTier
 from portevoix.engine import Phase
-from portevoix.level import Level, LevelSettings
+from portevoix.level import Level
+from portevoix.level_settings import LevelSettings
 from portevoix.metrics import Metrics
 from portevoix.readings import Workers, watch_cache, watch_disks, watch_levels, watch_queue_limits
 from portevoix.resilience.breaker import CircuitBreaker

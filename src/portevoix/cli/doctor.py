@@ -78,6 +78,7 @@ def _examinations(loaded: Loaded) -> dict[str, Examination]:
         "sound": findings.examine_sound,
         "disk": lambda: findings.examine_disk(loaded),
         "voices": lambda: findings.examine_voices(loaded),
+        "environments": lambda: findings.examine_rooms(loaded),
         "configuration": lambda: findings.examine_configuration(loaded),
         "network": findings.examine_network,
     }

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from portevoix.config import Loaded
+    from portevoix.rooms.environments import Note
+    from portevoix.rooms.recipe import Recipe
 
 Verdict = Literal["ok", "warn", "bad"]
 
@@ -173,6 +175,33 @@ def examine_voices(loaded: Loaded) -> Finding:
         return Finding("voices", "warn", f"no Piper voice in {', '.join(map(str, folders))}: the system's voice speaks",
                        "Run `portevoix models get NAME`, or put NAME.onnx and NAME.onnx.json there.")  # fmt: skip
     return Finding("voices", "ok", ", ".join(sound))
+
+
+def examine_rooms(loaded: Loaded) -> list[Finding]:
+    """Look at the environments of heavy engines."""
+    from portevoix.rooms.environments import EnvironmentShelf
+    from portevoix.rooms.recipe import load_recipes
+
+    notes = EnvironmentShelf(loaded.settings.rooms_folder).installed()
+    recipes = load_recipes()
+    if not notes:
+        names = " or ".join(recipes)
+        return [Finding("environments", "ok", f"none for heavy engines; `portevoix engines install` makes {names}")]
+    return [_examine_room(note, recipes.get(note.name)) for note in notes]
+
+
+def _examine_room(note: Note, recipe: Recipe | None) -> Finding:
+    torch = f", torch {note.packages['torch']} for {note.device}" if "torch" in note.packages else ""
+    fact = f"{note.name}, Python {note.python}{torch}, {_size(note.size_bytes)}"
+    is_current = recipe is not None and recipe.fingerprint == note.fingerprint
+    has_card = Path("/dev/nvidiactl").exists()
+    if not is_current:
+        return Finding("environments", "warn", f"{fact}; made by another version of Portevoix",
+                       f"Renew it: portevoix engines install {note.name}")  # fmt: skip
+    if has_card and note.device == "cpu":
+        return Finding("environments", "warn", f"{fact}; there is an NVIDIA GPU that it cannot use",
+                       f"portevoix engines remove {note.name}, then install it again.")  # fmt: skip
+    return Finding("environments", "ok", fact)
 
 
 def examine_configuration(loaded: Loaded) -> Finding:

@@ -58,3 +58,12 @@ class LazyGroup(click.Group):
             hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
             raise click.UsageError(f"No such command {name!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+class ListingGroup(click.Group):
+    """Hold commands of which one, `list`, is meant where none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the default in where the first word is no command."""
+        is_for_group = bool(args) and (args[0] in self.commands or args[0] in self.get_help_option_names(ctx))
+        return super().parse_args(ctx, args if is_for_group else ["list", *args])

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 COMMANDS = {
     "say": ("portevoix.cli.say:say", "Speak a text: play it, or write it to a file."),
     "speak": ("portevoix.cli.say:speak", "Speak like an assistant: play, and print who spoke and how fast."),
+    "translate": ("portevoix.cli.translate:translate", "Translate a text, and speak the translation."),
     "serve": ("portevoix.cli.serve:serve", "Start the server."),
+    "health": ("portevoix.cli.health:health", "Ask a running server how it is."),
     "engines": ("portevoix.cli.engines:engines", "List who can speak, in order, and why not."),
     "voices": ("portevoix.cli.voices:voices", "List the voices."),
     "models": ("portevoix.cli.models:models", "List, fetch and remove voices."),
     "check": ("portevoix.cli.check:check", "Let every engine speak, and judge what is heard."),
     "bench": ("portevoix.cli.bench:bench", "Measure how fast speech begins and is made."),
-    "config": ("portevoix.cli.config:config", "Check and show the configuration."),
+    "config": ("portevoix.cli.config:config", "Check, show and change the configuration."),
+    "keys": ("portevoix.cli.keys:keys", "Make and revoke the server's keys."),
     "doctor": ("portevoix.cli.doctor:doctor", "Examine this machine."),
 }
 """Where each command is, and its summary, so that the list of commands imports none of them."""

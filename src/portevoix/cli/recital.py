@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -16,17 +16,31 @@ from portevoix.cli.draft import Draft, refused
 from portevoix.cli.outlets import FileOutlet, Outlet, StreamOutlet
 from portevoix.cli.progress import Progress
 from portevoix.cli.session import opened
+from portevoix.references.recordings import Recordings
 from portevoix.sound import open_player
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from portevoix.app import App
     from portevoix.audio import AudioChunk
-    from portevoix.cli.incoming import IncomingText
     from portevoix.cli.invocation import Invocation
     from portevoix.speaker import Speech
     from portevoix.speech import SpeechReport, SpeechRequest
+
+
+class Incoming(Protocol):
+    """Give a text that arrives while it is spoken.
+
+    Attributes:
+        beginning: its first characters, as far as they have arrived.
+    """
+
+    beginning: str
+
+    def pieces(self) -> AsyncIterator[str]:
+        """Yield the text until its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +62,15 @@ class Recital:
     """Speak one text to where it was asked for; used once."""
 
     def __init__(
-        self, request: SpeechRequest, incoming: IncomingText | None, destination: Destination, lead_in_seconds: float
-    ) -> None:
-        """Speak `request`, followed by what is `incoming`; a player begins with `lead_in_seconds` of silence."""
+        self, request: SpeechRequest, incoming: Incoming | None, destination: Destination, lead_in_seconds: float,
+        voice_of: str | None = None,
+    ) -> None:  # fmt: skip
+        """Speak `request`, followed by what is `incoming`; a player begins with `lead_in_seconds` of silence.
+
+        `voice_of` is the path of a recording of the person to speak as.
+        """
         self._request = request
+        self._voice_of = voice_of
         self._incoming = incoming
         self._destination = destination
         self._lead_in_seconds = lead_in_seconds
@@ -70,11 +89,26 @@ class Recital:
         with self._ends:
             draft = self._draft()
             async with opened(invocation) as app:
-                began = time.monotonic()
-                pieces = self._incoming.pieces() if self._incoming else None
-                speech = await app.speaker.open(self._request, pieces)
-                await self._pour(speech, draft)
-                return Recited(speech.report, self._file.path if self._file else None, time.monotonic() - began)
+                return await self._recite(app, draft)
+
+    async def give_in(self, app: App) -> Recited:
+        """Speak to the end with `app`, which stays open; otherwise as `give`."""
+        with self._ends:
+            return await self._recite(app, self._draft())
+
+    async def _recite(self, app: App, draft: Draft | None) -> Recited:
+        began = time.monotonic()
+        pieces = self._incoming.pieces() if self._incoming else None
+        speech = await app.speaker.open(await self._borrowed(app), pieces)
+        await self._pour(speech, draft)
+        return Recited(speech.report, self._file.path if self._file else None, time.monotonic() - began)
+
+    async def _borrowed(self, app: App) -> SpeechRequest:
+        """Return the request with the recording whose voice it borrows; whoever types a path may read there."""
+        if self._voice_of is None:
+            return self._request
+        recordings = Recordings(app.recordings.folder, None, app.recordings.limits)
+        return replace(self._request, reference=await recordings.check(self._voice_of))
 
     def _draft(self) -> Draft | None:
         """Return the file to write, so that it is known before the first word whether there can be one."""

@@ -63,7 +63,7 @@ def read_wav(source: bytes | str | PathLike[str]) -> tuple[NDArray[np.float32], 
     """
     content = memoryview(source if isinstance(source, bytes) else _file_bytes(source))
     layout, data = _split(content)
-    return _samples(layout, data), layout.sample_rate
+    return samples_of(layout, data), layout.sample_rate
 
 
 def _refusal(why: str) -> AudioNotReadable:
@@ -83,7 +83,7 @@ def _split(content: memoryview) -> tuple[WavLayout, memoryview]:
     layout = None
     for name, body in _chunks(content):
         if name == b"fmt ":
-            layout = _layout(body)
+            layout = layout_of(body)
         elif name == b"data":
             if layout is None:
                 raise _refusal("its samples come before their description")
@@ -100,7 +100,12 @@ def _chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         at += size + size % 2
 
 
-def _layout(body: memoryview) -> WavLayout:
+def layout_of(body: memoryview) -> WavLayout:
+    """Return what the body of a `fmt ` chunk says.
+
+    Raises:
+        AudioNotReadable: it is cut short, impossible, or of an unknown kind.
+    """
     if len(body) < FMT_BYTES:
         raise _refusal("its description is cut short")
     tag, channels, sample_rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", body)
@@ -113,7 +118,8 @@ def _layout(body: memoryview) -> WavLayout:
     return WavLayout(tag, channels, sample_rate, bits)
 
 
-def _samples(layout: WavLayout, data: memoryview) -> NDArray[np.float32]:
+def samples_of(layout: WavLayout, data: memoryview) -> NDArray[np.float32]:
+    """Return the whole frames in `data` as float32 (n,), their channels averaged into one."""
     frame_bytes = layout.channels * layout.bits // 8
     whole = data[: len(data) - len(data) % frame_bytes]
     flat = _DECODERS[layout.tag, layout.bits](whole)

@@ -69,11 +69,11 @@ class WarmProgram:
         self.keeper: Keeper[LineProgram] = Keeper(plan.name, lambda: LineProgram.start(plan))
         self.users = 0
 
-    async def say(self, line: str, limit_seconds: float) -> bytes:
+    async def say(self, line: str, limit_seconds: float, request_id: str) -> bytes:
         """Return the WAV file for a line; raises as `LineProgram.answer` and `Keeper.get` do."""
         async with self._turn:
             program = await self._idle_program()
-            wav = await program.answer(line, limit_seconds)
+            wav = await program.answer(line, limit_seconds, request_id)
             self.keeper.praise()
             return wav
 
@@ -161,7 +161,8 @@ class PiperCli:
             program = self._program(manner)
             program.users += 1
             try:
-                wav = await program.say(line, LIMIT_SECONDS + LIMIT_SECONDS_PER_CHARACTER * len(line))
+                limit_seconds = LIMIT_SECONDS + LIMIT_SECONDS_PER_CHARACTER * len(line)
+                wav = await program.say(line, limit_seconds, utterance.request_id)
             finally:
                 program.users -= 1
         samples, rate = samples_from_wav(wav)

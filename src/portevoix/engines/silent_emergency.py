@@ -6,7 +6,6 @@ It says so loudly elsewhere: a CRITICAL line in the log and, where one is config
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -17,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery, EngineState, Phase, Surroundings
 from portevoix.errors import InvalidParameter, NotAllowed
+from portevoix.net.addresses import AddressPolicy
 from portevoix.speech import Voice
 from portevoix.text.speakable import estimate_seconds
 
@@ -179,7 +179,7 @@ async def _post(target: SplitResult, alert: dict[str, Any], *, allows_private: b
 
     host = target.hostname or ""
     try:
-        address = await _address(host, target.port or _port(target), allows_private=allows_private)
+        address = await _policy(allows_private=allows_private).address(host, target.port or _port(target))
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False, follow_redirects=False) as client:
             answer = await client.post(
                 _with_host(target, address),
@@ -193,26 +193,11 @@ async def _post(target: SplitResult, alert: dict[str, Any], *, allows_private: b
         return 0
 
 
-async def _address(host: str, port: int, *, allows_private: bool) -> str:
-    """Return an address of `host` that may be used.
-
-    Raises:
-        NotAllowed: one of its addresses is loopback, private, or otherwise not of the open network.
-    """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    inside = next((address for address in addresses if not _is_open(address)), None)
-    if inside is not None and not allows_private:
-        raise NotAllowed(
-            "the alert webhook may not be called", f"{host} is {inside}, inside this network",
-            "Set backends.silent_emergency.allow_private_webhook to true if that is meant.", param="alert_webhook",
-        )  # fmt: skip
-    return str(addresses[0])
-
-
-def _is_open(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_global and not (mapped or address).is_multicast)
+def _policy(*, allows_private: bool) -> AddressPolicy:
+    return AddressPolicy(
+        "the alert webhook may not be called",
+        "Set backends.silent_emergency.allow_private_webhook to true if that is meant.", "alert_webhook", allows_private,
+    )  # fmt: skip
 
 
 def _with_host(target: SplitResult, address: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from portevoix.engine import EngineState, Phase
 from portevoix.errors import EngineError, EngineUnavailable
@@ -145,7 +145,7 @@ class Keeper(Generic[L]):
         try:
             await life.gone.wait()
         finally:
-            await life.aclose()
+            await _to_the_end(life.aclose())
         return True
 
     async def _pause(self, seconds: float) -> None:
@@ -154,6 +154,16 @@ class Keeper(Generic[L]):
             self._error = EngineUnavailable(f"{self._name} rests", why, "It is started again by itself.")
             await self._rest(seconds)
         self._error = None
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for work that has to be finished, also when whoever waits for it is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def _refuse(future: asyncio.Future[L], error: Exception) -> None:

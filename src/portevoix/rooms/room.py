@@ -25,6 +25,10 @@ class Room:
 
     One utterance at a time is spoken, the others wait their turn. A generator may be closed at any moment: the worker
     is told to stop, and one that does not within `plan.cancel_seconds` is killed and replaced.
+
+    Attributes:
+        plan: what runs in it.
+        device: what the synthesizer says that it runs on; "" before the first start.
     """
 
     def __init__(self, plan: RoomPlan, *, rest: Rest = asyncio.sleep) -> None:
@@ -33,6 +37,7 @@ class Room:
         self._turn = asyncio.Lock()
         self._keeper = Keeper(plan.name, self._begin, rest)
         self._voices: tuple[Voice, ...] = ()
+        self.device = ""
 
     async def start(self) -> None:
         """Start the worker and wait until it is ready; safe to call again and from several tasks.
@@ -82,7 +87,7 @@ class Room:
 
     async def _begin(self) -> Worker:
         worker = await Worker.start(self.plan)
-        self._voices = worker.voices
+        self._voices, self.device = worker.voices, worker.device
         return worker
 
     async def _idle_worker(self) -> Worker:

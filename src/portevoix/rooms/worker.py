@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from portevoix.audio import AudioChunk
 from portevoix.errors import EngineDied, EngineError, EngineFailed, EngineTimeout, PortevoixError
 from portevoix.rooms.frames import Frame, FrameDecoder, FrameError, pack
+from portevoix.rooms.hearsay import Hearsay
 from portevoix.rooms.process import ChildProcess
 from portevoix.rooms.wire import error_from, marks_from, utterance_fields, voice_from
 
@@ -121,11 +122,13 @@ class Worker:
 
     Attributes:
         voices: what its synthesizer speaks with.
+        device: what its synthesizer says that it runs on, or "".
         gone: set once it can do no more work.
     """
 
     def __init__(self, plan: RoomPlan) -> None:
         self.voices: tuple[Voice, ...] = ()
+        self.device = ""
         self.gone = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
@@ -138,6 +141,8 @@ class Worker:
         self._unanswered = 0
         self._beat: asyncio.TimerHandle | None = None
         self._why = "its process ended"
+        self._hearsay = Hearsay(plan.name)
+        self._is_lost = False
 
     @classmethod
     async def start(cls, plan: RoomPlan) -> Worker:
@@ -166,6 +171,7 @@ class Worker:
         self._die("it was closed")
         if self._child is not None:
             await self._child.end()
+            self._tell_loss(self._child)
 
     async def speak(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Yield the utterance's chunks; closing the generator tells the worker to stop, and kills it if it does not.
@@ -191,7 +197,7 @@ class Worker:
 
     def kill(self, why: str) -> None:
         """Kill the process; `why` is what the utterance it was speaking fails with."""
-        logger.warning("worker.killed", extra={"worker": self._plan.name, "pid": self.pid, "why": why})
+        logger.warning("worker.killed", extra={**self._hearsay.facts(), "why": why})
         self._die(why)
         self._kill_process()
 
@@ -202,11 +208,14 @@ class Worker:
                 self._plan.command(),
                 on_output=self._hear,
                 on_end=self._bury,
+                on_error_line=self._hearsay.take,
                 environment=self._plan.surroundings(),
             )
         except OSError as error:
             raise EngineFailed(f"the process of {name} cannot be started", str(error)) from error
-        self._send({"kind": "start", "options": dict(self._plan.options)})
+        self._hearsay.pid = self.pid
+        level = logging.getLevelName(logging.getLogger("portevoix").getEffectiveLevel())
+        self._send({"kind": "start", "options": dict(self._plan.options), "log_level": level})
         await self._shake_hands()
         self._beat = asyncio.get_running_loop().call_later(self._plan.beat_seconds, self._ask)
 
@@ -226,6 +235,7 @@ class Worker:
         if self.gone.is_set():
             job.finish(EngineDied(f"{self._plan.name} failed", self._why))
             return job
+        self._hearsay.begin(utterance.text, utterance.request_id)
         credit, fields = self._plan.ahead_chunks, utterance_fields(utterance)
         self._send({"kind": "speak", "id": job.number, "credit": credit, "utterance": fields})
         self._job = job
@@ -281,7 +291,11 @@ class Worker:
             job.deliver(_chunk(frame))
         elif frame.kind == "end":
             error = frame.header.get("error")
-            self._end_job(error_from(error) if error else None)
+            self._end_job(self._without_text(error) if error else None)
+
+    def _without_text(self, error: Mapping[str, Any]) -> PortevoixError:
+        """Return the error that it told; foreign packages like to quote what they were given, and errors are logged."""
+        return error_from({**error, "why": self._hearsay.masked(str(error.get("why", "")))})
 
     def _weigh(self, resident_bytes: int) -> None:
         limit = self._plan.memory_limit_bytes
@@ -290,6 +304,7 @@ class Worker:
 
     def _be_ready(self, frame: Frame) -> None:
         self.voices = tuple(voice_from(voice) for voice in frame.header["voices"])
+        self.device = str(frame.header.get("device", ""))
         if not self._ready.done():
             self._ready.set_result(None)
 
@@ -300,8 +315,15 @@ class Worker:
             self._ready.set_exception(error)
 
     def _bury(self) -> None:
+        self._is_lost = self._is_lost or not self.gone.is_set()
         self._die("its process ended")
         self._kill_process()
+
+    def _tell_loss(self, child: ChildProcess) -> None:
+        if self._is_lost:
+            words = self._hearsay.masked(child.last_words())
+            facts = {**self._hearsay.facts(), "exit_code": child.exit_code, "last_words": words}
+            logger.warning("worker.ended", extra=facts)
 
     def _kill_process(self) -> None:
         if self._child is not None:

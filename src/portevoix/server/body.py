@@ -20,7 +20,7 @@ async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
         UnreadableBody: it is not UTF-8, not JSON, not an object, or holds NaN or Infinity.
     """
     _check_type(request.headers.get("content-type", ""))
-    value = _parse(await _read(request, max_bytes))
+    value = _parse(await read_bytes(request, max_bytes))
     if not isinstance(value, dict):
         raise UnreadableBody("the body is not a JSON object", f"it is {_NAMES[type(value)]}", 'Send {"input": …}.')
     return value
@@ -33,7 +33,12 @@ def _check_type(content_type: str) -> None:
                                "only JSON is read here", "Send the header Content-Type: application/json.")  # fmt: skip
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
+async def read_bytes(request: Request, max_bytes: int) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        BodyTooLarge: it is larger than `max_bytes`; the rest is not read.
+    """
     if int(request.headers.get("content-length", "0")) > max_bytes:
         raise _too_large(max_bytes)
     body = bytearray()

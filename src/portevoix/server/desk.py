@@ -8,42 +8,33 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from portevoix.clock import Clock, system_clock
 from portevoix.server.body import read_object
 from portevoix.server.elevenlabs.routes import KEY_HEADER, Catalogue
 from portevoix.server.hosts import require_this_machine
-from portevoix.server.listing import describe_model, list_models, list_voices
-from portevoix.server.status import describe_app, describe_level, is_audible
+from portevoix.server.listing import describe_model, list_models
+from portevoix.server.status import describe_levels, is_audible
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from portevoix.app import App
-    from portevoix.server.queue import Queue
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-ALIVE = b'{"status":"alive"}'
 
 
 class Desk:
     """Answer questions about one app."""
 
-    def __init__(self, app: App, queue: Queue, clock: Clock = system_clock) -> None:
-        """Answer for `app`; the uptime counts from here."""
+    def __init__(self, app: App) -> None:
+        """Answer for `app`."""
         self._app = app
-        self._queue = queue
-        self._clock = clock
-        self._began = clock()
 
     def routes(self) -> list[Route]:
         """Return the routes, those of OpenAI's API with and without `/v1`."""
         routes = [
-            Route("/health/live", self.live),
             Route("/health/ready", self.ready),
             Route("/metrics", self.metrics),
-            Route("/api/status", self.status),
             Route("/api/engines", self.engines),
-            Route("/api/voices", self.voices),
             Route("/api/flags", self.flags, methods=["GET", "PATCH"]),
             Route("/api/cache", self.cache, methods=["GET", "DELETE"]),
         ]
@@ -51,35 +42,23 @@ class Desk:
             routes += [
                 Route(f"{prefix}/models", self.models),
                 Route(f"{prefix}/models/{{name}}", self.model),
-                Route(f"{prefix}/audio/voices", self.voices),
             ]
         return routes
 
-    async def live(self, _: Request) -> Response:
-        """Say that the event loop turns, and nothing else."""
-        return Response(ALIVE, media_type="application/json")
-
-    async def ready(self, _: Request) -> Response:
-        """Say whether anybody can speak, and how each level is."""
+    async def ready(self, request: Request) -> Response:
+        """Say whether anybody can speak, and how each level is to those who may know."""
         is_ready = is_audible(self._app)
-        content = {"status": "ready" if is_ready else "not_ready", **self._levels()}
+        details = self._levels() if request.scope["state"].get("is_trusted") else {}
+        content = {"status": "ready" if is_ready else "not_ready", **details}
         return _fresh(content, 200 if is_ready else 503)
 
     async def metrics(self, _: Request) -> Response:
         """Return all metrics."""
         return Response(self._app.metrics.page(), headers={"Content-Type": METRICS_TYPE})
 
-    async def status(self, _: Request) -> Response:
-        """Return everything there is to know."""
-        return _fresh(describe_app(self._app, self._queue, self._clock() - self._began))
-
     async def engines(self, _: Request) -> Response:
         """Return how each level is."""
         return _fresh(self._levels())
-
-    async def voices(self, _: Request) -> Response:
-        """Return every voice."""
-        return _fresh({"voices": list_voices(self._app.levels)})
 
     async def models(self, request: Request) -> Response:
         """Return every model, in the shape of the API that the client was written for."""
@@ -109,7 +88,7 @@ class Desk:
         return _fresh({"enabled": False} if cache is None else {"enabled": True, **asdict(cache.stats())})
 
     def _levels(self) -> dict[str, Any]:
-        return {"engines": [describe_level(level) for level in self._app.levels]}
+        return {"engines": describe_levels(self._app)}
 
 
 def _fresh(content: Any, status: int = 200) -> JSONResponse:

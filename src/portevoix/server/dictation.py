@@ -61,7 +61,9 @@ class Dictation:
 
         Raises:
             TextTooLong: all of it together is longer than the limit.
+            Overloaded: it is more than the client may ask for in a minute.
         """
+        self._queue.charge(len(text))
         self._count_written += len(text)
         limit = self._speaker.settings.max_text_length
         if limit and self._count_written > limit:

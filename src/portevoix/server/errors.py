@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -12,6 +13,7 @@ from portevoix.errors import (
     EngineError,
     EngineNotFound,
     LanguageNotSupported,
+    MachineError,
     NotAllowed,
     Overloaded,
     PortevoixError,
@@ -19,6 +21,10 @@ from portevoix.errors import (
     StreamInterrupted,
     VoiceNotFound,
 )
+from portevoix.references.faults import ReferenceTooLarge, VoiceExists
+from portevoix.remote.relay import RelayLoop
+from portevoix.rooms.faults import RoomInUse, RoomUnknown
+from portevoix.translate.faults import NoTranslator, NotTranslated, TranslationFailed
 
 
 class UnreadableBody(RequestError):
@@ -57,10 +63,78 @@ class MethodNotAllowed(RequestError):
     code = "method_not_allowed"
 
 
+class LinkExpired(RequestError):
+    """Refuse a link to speech that is not kept, or not any more."""
+
+    code = "link_expired"
+
+
+class RangeNotThere(RequestError):
+    """Refuse a part of a clip that begins after its end."""
+
+    code = "range_not_there"
+
+
 class ModelNotFound(RequestError):
     """Refuse to describe a model that is not listed."""
 
     code = "model_not_found"
+
+
+class KeyMissing(RequestError):
+    """Refuse a request without a key."""
+
+    code = "key_missing"
+
+
+class KeyUnknown(RequestError):
+    """Refuse a key that is not, or no longer, known."""
+
+    code = "key_unknown"
+
+
+class ScopeMissing(RequestError):
+    """Refuse what a key is not for."""
+
+    code = "scope_missing"
+
+
+class DeadlinePassed(PortevoixError):
+    """Tell that nothing was heard within the time that the client had."""
+
+    code = "deadline_passed"
+
+
+class ConfigRefused(RequestError):
+    """Refuse a configuration that is not fit to be put in force; what was in force still is.
+
+    Attributes:
+        outcome: every problem and every trial, as JSON.
+    """
+
+    code = "config_refused"
+
+    def __init__(self, what: str, why: str = "", hint: str = "", outcome: Mapping[str, Any] | None = None) -> None:
+        super().__init__(what, why, hint)
+        self.outcome = outcome or {}
+
+
+class NoFormerConfig(RequestError):
+    """Refuse to go back where there is nothing to go back to."""
+
+    code = "no_former_config"
+
+
+class RolloutBusy(PortevoixError):
+    """Tell that another configuration is being tried at the moment."""
+
+    code = "rollout_busy"
+
+
+class KeysRequired(MachineError):
+    """Refuse to listen beyond this machine where anybody could ask."""
+
+    code = "keys_required"
 
 
 class Stopping(PortevoixError):
@@ -75,18 +149,35 @@ STATUS: dict[type[BaseException], int] = {
     VoiceNotFound: 404,
     EngineNotFound: 404,
     ModelNotFound: 404,
+    RoomUnknown: 404,
     NotThere: 404,
     LanguageNotSupported: 404,
+    NotTranslated: 404,
+    LinkExpired: 404,
+    KeyMissing: 401,
+    KeyUnknown: 401,
+    ScopeMissing: 403,
     NotAllowed: 403,
     HostNotAllowed: 403,
     MethodNotAllowed: 405,
+    VoiceExists: 409,
+    RoomInUse: 409,
+    NoFormerConfig: 409,
+    RolloutBusy: 409,
     BodyTooLarge: 413,
+    ReferenceTooLarge: 413,
     WrongContentType: 415,
+    RangeNotThere: 416,
+    ConfigRefused: 422,
     Overloaded: 429,
+    RelayLoop: 508,
     EngineError: 503,
     ChainExhausted: 503,
+    NoTranslator: 503,
+    TranslationFailed: 503,
     StreamInterrupted: 503,
     Stopping: 503,
+    DeadlinePassed: 504,
 }
 """HTTP status by kind of error; an error has the status of its nearest ancestor in this table."""
 
@@ -111,6 +202,8 @@ def error_answer(error: BaseException) -> JSONResponse:
     """Return the whole answer."""
     status = status_of(error)
     headers = {"Cache-Control": "no-store"}
+    if status == 401:  # noqa: PLR2004 - an HTTP status
+        headers["WWW-Authenticate"] = "Bearer"
     if status in (429, 503):
         headers["Retry-After"] = str(math.ceil(getattr(error, "retry_after_seconds", RETRY_SECONDS)))
     return JSONResponse(error_body(error), status, headers)

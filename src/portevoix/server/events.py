@@ -12,9 +12,9 @@ from portevoix.errors import PortevoixError
 from portevoix.server.errors import error_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from portevoix.speech import SpeechReport
+    from portevoix.speech import SpeechReport, WordMark
 
 MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE = b": still speaking\n\n"
@@ -26,8 +26,15 @@ OUTPUT_UNITS_PER_SECOND = 20
 """What `output_tokens` counts: pieces of 50 ms."""
 
 
-async def encode_events(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield each piece as events, and a comment whenever nothing came for 15 s; owns `pieces`.
+async def encode_events(
+    pieces: AsyncGenerator[bytes, None], take_words: Callable[[], Sequence[WordMark]] = tuple
+) -> AsyncGenerator[bytes, None]:
+    """Yield each piece as events, and a comment whenever nothing came for 15 s.
+
+    Args:
+        pieces: the bytes to carry; owned.
+        take_words: returns the words whose times became known since it was asked last; they are told before the
+            piece that came with them.
 
     Raises:
         PortevoixError: what `pieces` raised, after an event that tells it.
@@ -38,9 +45,13 @@ async def encode_events(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[b
                 if piece is None:
                     yield KEEP_ALIVE
                     continue
+                for word in take_words():
+                    yield _word_event(word)
                 for start in range(0, len(piece), DELTA_BYTES):
                     audio = base64.b64encode(piece[start : start + DELTA_BYTES]).decode()
                     yield _event({"type": "speech.audio.delta", "audio": audio})
+            for word in take_words():
+                yield _word_event(word)
         except PortevoixError as error:
             yield _event({"type": "error", **error_body(error)})
             raise
@@ -58,6 +69,14 @@ def done_event(text: str, report: SpeechReport) -> bytes:
         "audio_seconds": round(report.audio_seconds, 3),
     }
     return _event({"type": "speech.audio.done", "usage": usage, "portevoix": outcome})
+
+
+def _word_event(word: WordMark) -> bytes:
+    return _event({
+        "type": "speech.word", "text": word.text,
+        "start_seconds": round(word.start_seconds, 3), "end_seconds": round(word.end_seconds, 3),
+        "phonemes": [{"phoneme": one, "end_seconds": round(end, 3)} for one, end in word.phonemes],
+    })  # fmt: skip
 
 
 def _event(content: dict[str, Any]) -> bytes:

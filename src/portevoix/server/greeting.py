@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import portevoix
 from portevoix.engine import Phase
-from portevoix.server.status import can_speak
 
 if TYPE_CHECKING:
     from portevoix.app import App
@@ -31,7 +30,7 @@ def greeting(app: App, address: str) -> tuple[str, str, str, str, str]:
 
 
 def _who_speaks(levels: tuple[Level, ...]) -> str:
-    speaking = [level for level in levels if can_speak(level) and not level.engine.is_silent]
+    speaking = [level for level in levels if level.can_speak() and not level.engine.is_silent]
     if not speaking:
         return "cannot speak yet: only silence would answer"
     first, *others = [_with_voice(level) for level in speaking]
@@ -47,7 +46,7 @@ def _what_is_missing(levels: tuple[Level, ...]) -> str:
     """Return what keeps levels from speaking; those that lack the same are named together."""
     lacking: dict[str, list[str]] = {}
     for level in levels:
-        if not can_speak(level):
+        if not level.can_speak():
             lacking.setdefault(_lack(level), []).append(level.name)
     return " · ".join(f"{', '.join(names)}: {lack}" for lack, names in lacking.items()) or "nothing"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from portevoix.codecs import find_format
 from portevoix.errors import InvalidParameter
-from portevoix.server.fields import read_number, read_seed, read_speaker, read_text, require_text, wrong_value
+from portevoix.server.fields import read_flag, read_number, read_seed, read_speaker, read_text, require_text, wrong_value
 from portevoix.speech import SpeechRequest
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ FIELDS = frozenset(
         "engine",
         "seed",
         "speaker",
+        "word_times",
     ]
 )
 SPEED_DEFAULT = 1.0
@@ -45,6 +46,7 @@ class Order:
         stream_format: the bytes themselves, or server-sent events that carry them.
         is_model_known: the model named an engine or the chain.
         ignored: fields that were sent and changed nothing.
+        tells_words: the events tell when each word is heard.
     """
 
     request: SpeechRequest
@@ -52,6 +54,7 @@ class Order:
     stream_format: Literal["audio", "sse"] = "audio"
     is_model_known: bool = True
     ignored: tuple[str, ...] = ()
+    tells_words: bool = False
 
 
 def read_order(fields: Mapping[str, Any], engines: Collection[str], request_id: str = "") -> Order:
@@ -85,6 +88,7 @@ def read_order(fields: Mapping[str, Any], engines: Collection[str], request_id: 
         _stream_format(fields),
         is_engine or model in MODELS,
         _ignored(fields),
+        read_flag(fields, "word_times"),
     )
 
 

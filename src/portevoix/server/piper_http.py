@@ -59,7 +59,7 @@ class PiperSynthesis:
 
     async def _answer(self, order: Order, scope: Scope, receive: Receive, send: Send) -> None:
         self._app.speaker.check(order.request)
-        async with self._queue.turn():
+        async with self._queue.turn(len(order.request.text)):
             speech = await self._app.speaker.open(order.request)
             async with aclosing(Clip(speech)) as clip:
                 await clip.gather_all()

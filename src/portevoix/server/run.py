@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
+import math
+import os
 import signal
 import socket
 import sys
@@ -16,31 +17,37 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from portevoix.app import App, build
-from portevoix.errors import MachineError, PortInUse
+from portevoix.config import fingerprint, load_content
 from portevoix.logs import configure_logging
-from portevoix.server.application import create_application, make_queue
+from portevoix.registry import installed_engines
+from portevoix.server.application import create_application, key_ring, make_queue
+from portevoix.server.errors import KeysRequired
 from portevoix.server.greeting import greeting
+from portevoix.server.history import FOLDER_NAME, History
 from portevoix.server.hosts import LOOPBACK_NAMES, is_loopback
+from portevoix.server.listening import BACKLOG, divert, listen
 from portevoix.server.metrics_port import MetricsPort
+from portevoix.server.protocols import HttpProtocol, SocketProtocol
+from portevoix.server.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.applications import Starlette
 
-    from portevoix.config import Loaded
+    from portevoix.config import Loaded, ServerSettings, Settings
     from portevoix.engine import Engine
     from portevoix.server.queue import Queue
 
 logger = logging.getLogger(__name__)
 
-STOPPING_SECONDS = 10
-"""How long a stop waits for what is being spoken."""
+QUIET_SECONDS = 1.0
+"""A server that hands over ends when nobody has asked it anything for so long."""
+
+HAND_OVER_STEP_SECONDS = 0.02
 
 GREETING_SECONDS = 3.0
 """How long the greeting waits for engines that are loading."""
-
-BACKLOG = 1024
 
 Tell = Callable[[str], None]
 
@@ -52,8 +59,12 @@ def serve(
     *,
     engines: Mapping[str, type[Engine]] | None = None,
     tell: Tell | None = None,
+    history: History | None = None,
+    adjust: Callable[[Loaded], Loaded] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; then finish what is being spoken, for at most 10 s, and return.
+    """Serve until SIGINT or SIGTERM; then finish what is being spoken, for `server.stop_timeout_seconds`, and return.
+
+    A configuration that was put in force while a server ran is used again, see `History.applied`.
 
     Args:
         loaded: the configuration.
@@ -61,73 +72,68 @@ def serve(
         port: port, likewise; 0 takes a free one.
         engines: engine classes by name; all that are installed when None.
         tell: is given each line that is meant for the owner; standard error when None.
+        history: the configurations that have been in force; what the data folder has when None.
+        adjust: puts the command line's wishes over a configuration.
 
     Raises:
+        KeysRequired: the address can be reached from elsewhere, and there is no key.
         PortInUse: somebody else listens there.
         MachineError: the address cannot be listened on.
     """
-    settings = loaded.settings
-    configure_logging(settings.monitoring.log_format, settings.monitoring.log_level)
+    adjust = adjust or (lambda one: one)
+    configure_logging(loaded.settings.monitoring.log_format, loaded.settings.monitoring.log_level)
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    loaded, history = _remembered(loaded, engines, history)
+    loaded = adjust(loaded)
+    settings = loaded.settings
     address = settings.server.host if host is None else host
-    with listen(address, settings.server.port if port is None else port) as listener:
+    _check_reach(address, settings)
+    number = settings.server.port if port is None else port
+    with listen(address, number, reuses_port=settings.server.reuse_port) as listener:
         for problem in loaded.problems:
             logger.warning("config.problem_found", extra={"problem": str(problem)})
         app = build(loaded, engines=engines, max_text_length=settings.server.max_text_length)
-        asyncio.run(_serve(app, address, listener, tell or _to_standard_error))
+        asyncio.run(_serve(app, address, listener, tell or _to_standard_error, history))
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address, so that a port in use is found before anything is built.
+def _remembered(
+    loaded: Loaded, engines: Mapping[str, type[Engine]] | None, history: History | None
+) -> tuple[Loaded, History]:  # fmt: skip
+    """Return what to start with: what was put in force last, unless the file has been changed since."""
+    content = loaded.path.read_bytes() if loaded.path is not None and loaded.path.is_file() else b""
+    history = history or History(loaded.settings.data_folder / FOLDER_NAME)
+    if (applied := history.applied(content)) is not None:
+        record, text = applied
+        again = load_content(text, record.name, os.environ, engines or installed_engines())
+        if not again.errors:
+            logger.info("config.resumed", extra={"config": record.id, "hash": record.hash})
+            return again, history
+        logger.error("config.not_resumed", extra={
+            "config": record.id, "why": str(again.errors[0]), "hint": "The file it was started with is used.",
+        })  # fmt: skip
+    history.begin(content, str(loaded.path or ""), fingerprint(loaded.settings))
+    return loaded, history
+
+
+def _check_reach(address: str, settings: Settings) -> None:
+    """Refuse to let everybody in by accident.
 
     Raises:
-        PortInUse: somebody else listens there.
-        MachineError: the address cannot be listened on.
+        KeysRequired: the address can be reached from elsewhere, and there is no key.
     """
-    try:
-        family, kind, protocol, _, place = min(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _refusal(host, port, error) from error
-    try:
-        if sys.platform != "win32":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise _refusal(host, port, error) from error
-    return listener
+    if is_loopback(address) or settings.server.allow_anyone or key_ring(settings).keys:
+        return
+    raise KeysRequired(
+        f"the server does not listen on {address}", "there is no key, so anyone there could speak",
+        "Make one: `portevoix keys create NAME --scope speak`. Or let anyone speak: --allow-anyone.",
+    )  # fmt: skip
 
 
-def _refusal(host: str, port: int, error: OSError) -> MachineError:
-    what, why = f"the server cannot listen on {host} port {port}", error.strerror or str(error)
-    if error.errno == errno.EADDRINUSE:
-        return PortInUse(what, "another program does", f"Stop it, or choose another port: --port {port + 1}.")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return MachineError(what, why, "Ports below 1024 belong to the system: choose a higher one.")
-    return MachineError(what, why, "Choose an address of this machine: --host 127.0.0.1.")
-
-
-async def _serve(app: App, host: str, listener: socket.socket, tell: Tell) -> None:
+async def _serve(app: App, host: str, listener: socket.socket, tell: Tell, history: History) -> None:
     queue = make_queue(app)
     names = LOOPBACK_NAMES if is_loopback(host) else None
-    application = create_application(app, host_names=names, queue=queue)
-    config = uvicorn.Config(
-        application,
-        http="h11",
-        ws="websockets-sansio",
-        ws_max_size=app.settings.server.max_body_bytes,
-        ws_per_message_deflate=False,
-        loop="asyncio",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=STOPPING_SECONDS,
-    )
-    server = Server(config, queue)
+    application = create_application(app, host_names=names, queue=queue, history=history)
+    server = Server(server_config(application, app.settings.server), queue, shares_port=app.settings.server.reuse_port)
     greeter = asyncio.create_task(_greet(app, application, server, _address(host, listener), tell), name="greeting")
     with MetricsPort(app.metrics.registry, app.settings.monitoring, host):
         try:
@@ -135,6 +141,24 @@ async def _serve(app: App, host: str, listener: socket.socket, tell: Tell) -> No
         finally:
             greeter.cancel()
             await asyncio.gather(greeter, return_exceptions=True)
+
+
+def server_config(application: Starlette, settings: ServerSettings) -> uvicorn.Config:
+    """Return how an application is served."""
+    return uvicorn.Config(
+        application,
+        http=HttpProtocol,
+        ws=SocketProtocol,
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=math.ceil(settings.stop_timeout_seconds),
+    )
 
 
 async def _greet(app: App, application: Starlette, server: Server, address: str, tell: Tell) -> None:
@@ -157,22 +181,43 @@ class Server(uvicorn.Server):
         listening: set once connections are taken.
     """
 
-    def __init__(self, config: uvicorn.Config, queue: Queue) -> None:
+    def __init__(self, config: uvicorn.Config, queue: Queue, *, shares_port: bool = False) -> None:
+        """Serve; one that `shares_port` lets another server on it take over before it ends."""
         super().__init__(config)
         self.listening = asyncio.Event()
         self._queue = queue
+        self._shares_port = shares_port
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""
         await super().startup(sockets)
         self.listening.set()
+        Supervisor().ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Refuse what waits, finish what is being spoken."""
         logger.info("server.stopping", extra={"running": self._queue.running, "waiting": self._queue.waiting})
+        Supervisor().stopping()
+        self._queue.leave()
+        if self._shares_port and not self.force_exit:
+            await self._hand_over(sockets or [])
         self._queue.close()
         await super().shutdown(sockets)
         logger.info("server.stopped")
+
+    async def _hand_over(self, sockets: list[socket.socket]) -> None:
+        """Serve whoever came here before the other server took over, and let them know to connect again.
+
+        Every answer closes its connection; what was on its way when the other one took over still arrives here.
+        """
+        is_diverted = [divert(one) for one in sockets]
+        logger.info("server.handing_over", extra={"diverted": all(is_diverted)})
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        loop = asyncio.get_running_loop()
+        busy = began = loop.time()
+        while loop.time() - busy < QUIET_SECONDS and loop.time() - began < (self.config.timeout_graceful_shutdown or 0):
+            await asyncio.sleep(HAND_OVER_STEP_SECONDS)
+            busy = loop.time() if self.server_state.tasks or self.force_exit else busy
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

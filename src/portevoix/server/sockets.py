@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,7 +15,11 @@ from portevoix.errors import PortevoixError
 from portevoix.server.errors import HostNotAllowed, error_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from portevoix.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +30,15 @@ class SocketJournal:
     Browsers let every page open WebSockets anywhere, and tell from where; other programs do not.
     """
 
-    def __init__(self, app: ASGIApp, clock: Clock = system_clock) -> None:
-        """Stand before `app`."""
+    def __init__(
+        self, app: ASGIApp, clock: Clock = system_clock, metrics: Metrics | None = None,
+        origins: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        """Stand before `app`; open connections are counted in `metrics`; pages of `origins` may open some as well."""
         self._app = app
+        self._origins = frozenset(origins)
         self._clock = clock
+        self._open = metrics and metrics.connections.labels("websocket")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; its name is in `state.request_id`."""
@@ -45,8 +55,9 @@ class SocketJournal:
             await send(message)
 
         try:
-            _check_origin(WebSocket(scope, receive, send))
-            await self._app(scope, receive, watched)
+            _check_origin(WebSocket(scope, receive, send), self._origins)
+            with self._open.track_inprogress() if self._open else nullcontext():
+                await self._app(scope, receive, watched)
         except Exception as error:  # noqa: BLE001 - the border: programming errors end here, with their traceback
             _log(error, state)
             if not is_accepted:
@@ -58,8 +69,10 @@ class SocketJournal:
             })  # fmt: skip
 
 
-def _check_origin(websocket: WebSocket) -> None:
+def _check_origin(websocket: WebSocket, origins: frozenset[str]) -> None:
     origin = websocket.headers.get("origin")
+    if origin in origins or "*" in origins:
+        return
     if origin is not None and urlsplit(origin).netloc.lower() != websocket.headers.get("host", "").lower():
         raise HostNotAllowed("the page that asks is none of this server's", f"it comes from {origin[:80]!r}",
                              "Open the server's own page, or use a program.")  # fmt: skip

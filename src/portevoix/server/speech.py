@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from portevoix.codecs import FORMATS
+from portevoix.remote.relay import RELAY_HEADER, refuse_loop
 from portevoix.server.body import read_object
 from portevoix.server.clip import Clip
 from portevoix.server.departure import while_present
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from portevoix.app import App
+    from portevoix.audio import AudioChunk
     from portevoix.server.queue import Queue
     from portevoix.speaker import Speech
+    from portevoix.speech import WordMark
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +60,9 @@ class SpeechEndpoint:
         request = Request(scope, receive)
         fields = await read_object(request, self._app.settings.server.max_body_bytes)
         order = read_order(fields, [level.name for level in self._app.levels], request.state.request_id)
+        if mark := request.headers.get(RELAY_HEADER, ""):
+            refuse_loop((level.engine for level in self._app.levels), mark)
+            order = replace(order, request=replace(order.request, is_relayed=True))
         if not await while_present(receive, self._answer(order, scope, send)):
             logger.info("speech.abandoned", extra={"request_id": order.request.request_id})
 
@@ -63,7 +70,7 @@ class SpeechEndpoint:
         speaker = self._app.speaker
         speaker.check(order.request)
         await speaker.cast(order.request, order.request.text[:CASTING_CHARACTERS])
-        async with self._queue.turn():
+        async with self._queue.turn(len(order.request.text)):
             speech = await speaker.open(order.request)
             async with aclosing(Clip(speech)) as clip:
                 # Only a chunked answer shows where it was cut, and HTTP/1.0 has none.
@@ -81,6 +88,7 @@ class _Answer:
         self._speech = speech
         self._clip = clip
         self._encoded = encoded
+        self._words: list[WordMark] = []
 
     async def send_audio(self, send: Send) -> None:
         """Send the bytes of the format: a file of known length where all of the audio is there, else a stream."""
@@ -98,7 +106,7 @@ class _Answer:
     async def send_events(self, send: Send) -> None:
         """Send the same bytes as events, and at the end what happened on the way."""
         await begin_answer(send, self._headers(MEDIA_TYPE))
-        async with aclosing(encode_events(self._pieces())) as events:
+        async with aclosing(encode_events(self._pieces(), self._take_words)) as events:
             async for event in events:
                 await send_piece(send, event)
         await send_piece(send, done_event(self._order.request.text, self._speech.report))
@@ -106,12 +114,30 @@ class _Answer:
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of the format, with exact lengths inside where all of the audio is there."""
         if self._clip.is_whole:
+            for chunk in self._clip.gathered:
+                self._note(chunk)
             yield await self._whole()
             return
-        encoding = encode_stream(self._order.format_name, self._clip.sample_rate, self._clip.chunks())
+        encoding = encode_stream(self._order.format_name, self._clip.sample_rate, self._chunks())
         async with aclosing(encoding) as pieces:
             async for piece in pieces:
                 yield piece
+
+    async def _chunks(self) -> AsyncGenerator[AudioChunk, None]:
+        """Yield the audio, and note when its words are heard."""
+        async with aclosing(self._clip.chunks()) as chunks:
+            async for chunk in chunks:
+                self._note(chunk)
+                yield chunk
+
+    def _note(self, chunk: AudioChunk) -> None:
+        if self._order.tells_words:
+            self._words += chunk.marks
+
+    def _take_words(self) -> list[WordMark]:
+        """Return the words whose times became known since it was asked last."""
+        taken, self._words = self._words, []
+        return taken
 
     async def _whole(self) -> bytes:
         return await self._encoded.encode(self._order.format_name, self._clip.sample_rate, self._clip.gathered)

@@ -46,7 +46,7 @@ def test_the_reference_has_every_command():
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["nonsense-here"], 2, "There are say, speak, serve"),
+        (["nonsense-here"], 2, "There are say, speak"),
         (["enginse"], 2, "Did you mean 'engines'?"),
         (["--nonsense"], 2, "No such option"),
         ([], 2, "Speak text with the best voice"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portevoix.config import Loaded, Origin, Settings, find_file, load
+from portevoix.config import Loaded, Origin, Settings, find_file, load, load_content
 from portevoix.config.document import MAX_BYTES, MAX_DEPTH, SINGLE_QUOTES
 from portevoix.errors import ConfigError
 from portevoix.registry import built_in_engines
@@ -303,3 +303,21 @@ class TestFolders:
 
 def test_nothing_loaded_has_no_origins():
     assert Loaded(Settings()).origins == {}
+
+
+@pytest.mark.parametrize("text", ["just words", "[1, 2]", "7"])
+def test_what_is_no_section_is_refused_also_beside_variables(write, text):
+    loaded = load(write(text), {**HOME, "PORTEVOIX_CACHE__ENABLED": "false"}, ENGINES)
+    (problem,) = loaded.errors
+    assert "expected a section of keys" in problem.message
+    assert loaded.settings.cache.enabled is False
+
+
+def test_a_content_is_loaded_like_a_file_under_the_name_it_is_given(write):
+    text = "cache:\n  max_size_mb: 5\n  ttl_seconds: soon\n"
+    loaded = load_content(text.encode(), "sent.yaml", HOME, ENGINES)
+    assert loaded.settings == load(write(text), HOME, ENGINES).settings
+    assert loaded.origins["cache.max_size_mb"] == Origin("file", "sent.yaml", 2)
+    assert [str(problem)[:13] for problem in loaded.errors] == ["sent.yaml:3: "]
+    (large,) = load_content(b"#" * (MAX_BYTES + 1), "sent.yaml", HOME, ENGINES).errors
+    assert "larger than" in large.message

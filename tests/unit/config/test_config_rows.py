@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from portevoix.config import Origin, load, rows
+from portevoix.config import Origin, changed_keys, fingerprint, load, load_content, rows
 from portevoix.config.keys import all_keys
 from tests.unit.config.configurable_engines import ENGINES
 
@@ -55,3 +55,20 @@ def test_an_origin_is_printed_as_people_look_it_up():
     assert str(Origin()) == "default"
     assert str(Origin("file", str(Path("a/b.yaml")), 3)) == "a/b.yaml:3"
     assert str(Origin("environment", "PORTEVOIX_X")) == "PORTEVOIX_X"
+
+
+def loaded(text: str, **environ: str):
+    return load_content(text.encode(), "f.yaml", {"HOME": "/h", **environ}, ENGINES)
+
+
+def test_a_fingerprint_changes_with_any_setting_and_with_nothing_else():
+    one = fingerprint(loaded("cache: {ttl_seconds: 5}").settings)
+    assert one == fingerprint(loaded("# a remark\ncache: {ttl_seconds: 5.0}").settings)
+    assert one != fingerprint(loaded("cache: {ttl_seconds: 6}").settings)
+    assert len(one) == 16
+
+
+def test_changed_keys_are_those_of_the_file():
+    before, after = loaded("cache: {ttl_seconds: 5}"), loaded("backends: {piper_cli: {model_path: m}}")
+    assert changed_keys(before, after) == ("backends.piper_cli.model_path", "cache.ttl_seconds")
+    assert changed_keys(before, before) == ()

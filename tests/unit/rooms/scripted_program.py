@@ -51,6 +51,7 @@ def main():
         else:
             write(path, text)
             print(f"a remark about {folder}", flush=True)
+            print(f"a remark about {text!r}", flush=True)
             print(f"INFO:__main__:Wrote {path}", file=sys.stderr, flush=True)
 
 

@@ -189,3 +189,25 @@ async def test_one_that_is_replaced_counts_as_ready():
 def test_pauses_are_bounded():
     assert pause_seconds(1) == 0.0
     assert pause_seconds(10_000) == LONGEST_PAUSE_SECONDS
+
+
+async def test_a_life_that_is_being_ended_is_ended_before_the_keeper_is_closed():
+    births = Births()
+    keeper = Keeper("x", births.begin)
+    life = await keeper.get()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def end_slowly():
+        begun.set()
+        await go_on.wait()
+        life.is_closed = True
+
+    life.aclose = end_slowly
+    life.gone.set()
+    await begun.wait()
+    closing = asyncio.create_task(keeper.aclose())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    go_on.set()
+    await closing
+    assert life.is_closed

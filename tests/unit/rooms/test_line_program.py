@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import select
 import sys
@@ -57,6 +58,15 @@ async def test_a_start_that_fails_says_why(tmp_path, manner, kind, words):
 async def test_a_program_that_is_not_there_says_so(tmp_path):
     with pytest.raises(EngineFailed, match="no-such-program"):
         await LineProgram.start(ProgramPlan("program", ["no-such-program"], tmp_path, "a"))
+
+
+async def test_what_it_says_is_logged_with_the_request_and_without_the_line(program, caplog):
+    caplog.set_level(logging.DEBUG, "portevoix")
+    await program.answer("Zibeline", 30, "r7")
+    said = [record for record in caplog.records if record.getMessage() == "worker.said"]
+    assert {(record.worker, record.pid, record.request_id) for record in said} == {("program", program.pid, "r7")}
+    assert any(record.line.endswith("remark about '▒'") for record in said)
+    assert "Zibeline" not in str([vars(record) for record in caplog.records])
 
 
 async def test_death_in_the_middle_is_told_at_once(program):

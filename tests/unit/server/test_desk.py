@@ -70,8 +70,20 @@ async def test_status_has_everything():
         await client.post("/v1/audio/speech", json=ORDER)
         status = (await client.get("/api/status")).json()
         engines = (await client.get("/api/engines")).json()
-    assert set(status) == {"version", "uptime_seconds", "ready", "engines", "cache", "queue", "flags"}
-    assert status["queue"] == {"running": 0, "waiting": 0}
+    assert set(status) == {
+        "version", "uptime_seconds", "ready", "engines", "cache", "queue", "flags", "config", "downloads", "memory",
+        "disks", "requests",
+    }  # fmt: skip
+    assert status["queue"] == {
+        "running": 0, "waiting": 0, "refused": 0, "clients": [],
+        "limits": {"running": 16, "waiting": 64, "wait_seconds": 30.0},
+    }  # fmt: skip
+    assert status["memory"]["server_bytes"] > 1_000_000
+    assert [(disk["use"], disk["free_bytes"] > 0) for disk in status["disks"]] == [("data", True), ("cache", True)]
+    (request,) = status["requests"]
+    assert (request["engine"], request["cached"], request["status"]) == ("alpha", False, "success")
+    assert request["audio_seconds"] > 0
+    assert "Bonjour" not in str(status["requests"])
     assert status["cache"]["memory"]
     assert status["engines"] == engines["engines"]
 
@@ -90,7 +102,7 @@ async def test_flags_are_changed_together_or_not_at_all():
 
 @pytest.mark.parametrize(("method", "path"), [("PATCH", "/api/flags"), ("DELETE", "/api/cache")])
 async def test_only_this_machine_may_change_anything(method, path):
-    app = make_app(kind("alpha"))
+    app = make_app(kind("alpha"), server={"allow_anyone": True})
     far = httpx.ASGITransport(create_application(app), client=("192.0.2.7", 4000))
     async with httpx.AsyncClient(transport=far, base_url="http://127.0.0.1") as client:
         answer = await client.request(method, path, json={"traffic_percent": 0})

@@ -8,7 +8,7 @@ import pytest
 
 from portevoix.errors import StreamInterrupted
 from portevoix.server.events import DELTA_BYTES, done_event, encode_events
-from portevoix.speech import SpeechReport
+from portevoix.speech import SpeechReport, WordMark
 from tests.virtual_time import virtual
 
 
@@ -82,3 +82,15 @@ def test_ends_with_what_happened():
     assert event["portevoix"] == {
         "engine": "alpha", "voice": "alpha-fr", "fallback": "beta failed", "cache": "miss", "audio_seconds": 1.5,
     }  # fmt: skip
+
+
+@virtual
+async def test_tells_words_before_the_audio_that_they_came_with():
+    words = [WordMark(0, 3, 0.1, 0.25, "one"), WordMark(4, 7, 0.3, 0.4004, "two")]
+    known = [[words[0]], [], [words[1]]]
+    events = [read(event) async for event in encode_events(script(b"one", b"two"), lambda: known.pop(0))]
+    assert [event["type"].rpartition(".")[2] for event in events] == ["word", "delta", "delta", "word"]
+    assert events[0] == {"type": "speech.word", "text": "one", "start_seconds": 0.1, "end_seconds": 0.25,
+                         "phonemes": []}  # fmt: skip
+    assert events[-1] == {"type": "speech.word", "text": "two", "start_seconds": 0.3, "end_seconds": 0.4,
+                          "phonemes": []}  # fmt: skip

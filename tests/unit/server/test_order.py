@@ -99,3 +99,10 @@ def test_whatever_is_sent_is_an_order_or_a_refusal(fields):
         read_order({**LEAST, **fields}, ENGINES)
     except RequestError as error:
         assert str(error)
+
+
+def test_word_times_are_told_when_asked_for():
+    assert order(word_times=True).tells_words
+    assert not order().tells_words
+    with pytest.raises(InvalidParameter, match="word_times"):
+        order(word_times="yes")

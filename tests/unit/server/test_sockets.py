@@ -5,11 +5,12 @@ import logging
 import pytest
 
 from portevoix.errors import InvalidParameter
+from portevoix.metrics import Metrics
 from portevoix.server.run import _is_news
 from portevoix.server.sockets import SocketJournal
 
 
-async def serve(application, **headers: str) -> list[dict]:
+async def serve(application, metrics: Metrics | None = None, **headers: str) -> list[dict]:
     """Return what a WebSocket's client is sent."""
     sent = []
 
@@ -21,7 +22,7 @@ async def serve(application, **headers: str) -> list[dict]:
 
     lines = [(name.encode(), value.encode()) for name, value in {"host": "127.0.0.1:8001", **headers}.items()]
     scope = {"type": "websocket", "path": "/x", "query_string": b"key=secret", "headers": lines, "extensions": {}}
-    await SocketJournal(application)(scope, receive, send)
+    await SocketJournal(application, metrics=metrics)(scope, receive, send)
     return sent
 
 
@@ -51,6 +52,17 @@ async def test_an_error_before_the_handshake_is_an_answer(error, status) -> None
     start, body = await serve(break_down)
     assert (start["type"], start["status"]) == ("websocket.http.response.start", status)
     assert b"secret" not in body["body"]
+
+
+async def test_connections_are_counted_while_they_are_open() -> None:
+    metrics, seen = Metrics(), []
+
+    async def look(scope, receive, send) -> None:
+        seen.append(metrics.registry.get_sample_value("tts_connections", {"door": "websocket"}))
+
+    await serve(look, metrics)
+    assert seen == [1]
+    assert metrics.registry.get_sample_value("tts_connections", {"door": "websocket"}) == 0
 
 
 async def test_an_error_after_the_handshake_says_nothing_more() -> None:

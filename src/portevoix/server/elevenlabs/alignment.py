@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from portevoix.speech import WordMark
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Tell when characters are heard.
+
+    Attributes:
+        characters: one by one.
+        starts_ms: when each begins.
+        ends_ms: when each is over.
+    """
+
+    characters: tuple[str, ...]
+    starts_ms: tuple[int, ...]
+    ends_ms: tuple[int, ...]
+
+    def in_milliseconds(self) -> dict[str, list[Any]]:
+        """Return it as messages on a WebSocket have it."""
+        durations = [end - start for start, end in zip(self.starts_ms, self.ends_ms, strict=True)]
+        return {"chars": list(self.characters), "charStartTimesMs": list(self.starts_ms), "charDurationsMs": durations}
+
+    def in_seconds(self) -> dict[str, list[Any]]:
+        """Return it as the REST calls have it."""
+        return {
+            "characters": list(self.characters),
+            "character_start_times_seconds": [start / 1000 for start in self.starts_ms],
+            "character_end_times_seconds": [end / 1000 for end in self.ends_ms],
+        }
 
 
 class Aligner:
@@ -28,7 +57,7 @@ class Aligner:
         """Take the marks of the next words."""
         self._marks.extend(marks)
 
-    def take(self) -> dict[str, list[Any]] | None:
+    def take(self) -> Alignment | None:
         """Return the characters that were not returned yet, or None where there are none."""
         marks, self._marks = self._marks, []
         if not marks:
@@ -38,12 +67,9 @@ class Aligner:
         for mark, following in pairwise([*marks, None]):
             assert mark is not None  # noqa: S101 - None comes last
             characters += self._spread(mark, is_spaced=following is None or following.start > mark.end)
-        starts = [start for _, start in characters]
-        return {
-            "chars": [character for character, _ in characters],
-            "charStartTimesMs": [start - base_ms for start in starts],
-            "charDurationsMs": [after - start for start, after in pairwise([*starts, self._end_ms])],
-        }
+        starts = [start - base_ms for _, start in characters]
+        ends = [*starts[1:], self._end_ms - base_ms]
+        return Alignment(tuple(character for character, _ in characters), tuple(starts), tuple(ends))
 
     def _spread(self, mark: WordMark, *, is_spaced: bool) -> list[tuple[str, int]]:
         """Return each character of a word with its beginning, equally far apart."""

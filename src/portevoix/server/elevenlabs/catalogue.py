@@ -5,31 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from portevoix.errors import VoiceNotFound
-from portevoix.server.listing import list_voices
+from portevoix.server.voices import STORED, all_voices
 from portevoix.speech import language_family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from portevoix.app import App
     from portevoix.level import Level
 
 CHAIN = "portevoix"
 
 
-def describe_voices(levels: Sequence[Level]) -> list[dict[str, Any]]:
-    """Return every voice that is on this machine and can be heard."""
-    silent = {level.name for level in levels if level.engine.is_silent}
-    voices = [voice for voice in list_voices(levels) if voice["installed"] and voice["engine"] not in silent]
-    return [_voice(voice) for voice in voices]
+async def describe_voices(app: App) -> list[dict[str, Any]]:
+    """Return every voice that is on this machine and can be heard, those that are kept of people too."""
+    silent = {level.name for level in app.levels if level.engine.is_silent}
+    voices = await all_voices(app)
+    return [_voice(voice) for voice in voices if voice["installed"] and voice["engine"] not in silent]
 
 
-def describe_voice(levels: Sequence[Level], name: str) -> dict[str, Any]:
+async def describe_voice(app: App, name: str) -> dict[str, Any]:
     """Return one voice.
 
     Raises:
         VoiceNotFound: it is not among those that `describe_voices` returns.
     """
-    voices = describe_voices(levels)
+    voices = await describe_voices(app)
     for voice in voices:
         if voice["voice_id"] == name:
             return voice
@@ -46,13 +47,15 @@ def describe_models(levels: Sequence[Level], max_text_length: int) -> list[dict[
 
 def _voice(voice: Mapping[str, Any]) -> dict[str, Any]:
     language = language_family(voice["language"])
+    by, is_stored = voice["engine"], voice.get("type") == STORED
     verified = {"language": language, "model_id": CHAIN, "accent": "", "locale": voice["language"], "preview_url": None}
     return {
         "voice_id": voice["id"],
         "name": voice["name"],
-        "category": "premade",
-        "description": f"{voice['name']} ({voice['engine']})",
-        "labels": {"language": language, "engine": voice["engine"]},
+        "category": "cloned" if is_stored else "premade",
+        "description": voice["name"] + (f" ({by})" if by else ""),
+        "labels": {label: value for label, value in (("language", language), ("engine", by)) if value},
+        "created_at_unix": voice.get("created_at"),
         "preview_url": None,
         "samples": None,
         "settings": None,

@@ -112,7 +112,8 @@ class Context:
         return [self._message(piece) for piece in pieces]
 
     def _message(self, audio: bytes) -> dict[str, Any]:
-        alignment = self._aligner.take()
+        taken = self._aligner.take()
+        alignment = taken and taken.in_milliseconds()
         return self._addressed({
             "audio": base64.b64encode(audio).decode(), "isFinal": False, "alignment": alignment,
             "normalizedAlignment": alignment,

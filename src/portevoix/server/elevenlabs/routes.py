@@ -16,7 +16,9 @@ from portevoix.server.elevenlabs.context import Context
 from portevoix.server.elevenlabs.errors import detail_answer
 from portevoix.server.elevenlabs.order import read_idle_seconds, read_output, read_query
 from portevoix.server.elevenlabs.session import Session
-from portevoix.server.elevenlabs.speech import ElevenLabsSpeech
+from portevoix.server.elevenlabs.speech import CLIP, STREAM, ElevenLabsSpeech
+from portevoix.server.elevenlabs.timed import TIMED_CLIP, TIMED_STREAM
+from portevoix.server.elevenlabs.voice_search import VoiceSearch
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,18 +30,26 @@ if TYPE_CHECKING:
 KEY_HEADER = "xi-api-key"
 """Every client of this API sends it, and no client of OpenAI's does: it tells them apart where they share a path."""
 
+MANNERS = {
+    "": CLIP,
+    "/stream": STREAM,
+    "/with-timestamps": TIMED_CLIP,
+    "/stream/with-timestamps": TIMED_STREAM,
+}
+"""How the speech goes out, by what stands behind the voice in the path."""
+
 
 def elevenlabs_routes(app: App, queue: Queue) -> list[BaseRoute]:
     """Return the routes."""
     catalogue = Catalogue(app)
     place = "/v1/text-to-speech/{voice_id}"
     return [
-        Route(place, ElevenLabsSpeech(app, queue, is_stream=False), methods=["POST"]),
-        Route(f"{place}/stream", ElevenLabsSpeech(app, queue, is_stream=True), methods=["POST"]),
+        *(Route(f"{place}{end}", ElevenLabsSpeech(app, queue, how), methods=["POST"]) for end, how in MANNERS.items()),
         WebSocketRoute(f"{place}/stream-input", StreamInput(app, queue, is_multi=False)),
         WebSocketRoute(f"{place}/multi-stream-input", StreamInput(app, queue, is_multi=True)),
         Route("/v1/voices", catalogue.voices),
         Route("/v1/voices/{voice_id}", catalogue.voice),
+        Route("/v2/voices", catalogue.search),
     ]
 
 
@@ -53,13 +63,20 @@ class Catalogue:
     async def voices(self, _: Request) -> Response:
         """Return every voice."""
         await self._app.chain.meet()
-        return _fresh({"voices": describe_voices(self._app.levels)})
+        return _fresh({"voices": await describe_voices(self._app)})
+
+    async def search(self, request: Request) -> Response:
+        """Return a page of the voices that the query asks for."""
+        request.state.error_answer = detail_answer
+        search = VoiceSearch.of(request.query_params)
+        await self._app.chain.meet()
+        return _fresh(search.page(await describe_voices(self._app)))
 
     async def voice(self, request: Request) -> Response:
         """Return one voice."""
         request.state.error_answer = detail_answer
         await self._app.chain.meet()
-        return _fresh(describe_voice(self._app.levels, request.path_params["voice_id"]))
+        return _fresh(await describe_voice(self._app, request.path_params["voice_id"]))
 
     async def models(self, _: Request) -> Response:
         """Return every model."""

@@ -1,9 +1,11 @@
-"""`POST /v1/text-to-speech/{voice_id}` and its `/stream`."""
+"""`POST /v1/text-to-speech/{voice_id}` and its `/stream`, with or without the times of the characters."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,15 +31,33 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Sender = Callable[["Clip", "OutputFormat", Mapping[str, str], "Send"], Awaitable[None]]
+"""Sends the headers and a clip, without the mark of the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """Say how a clip goes out.
+
+    Attributes:
+        is_stream: as it is spoken; else when it is complete.
+        send_whole: sends what is there to its end.
+        send_stream: sends what is still being spoken.
+    """
+
+    is_stream: bool
+    send_whole: Sender
+    send_stream: Sender
+
 
 class ElevenLabsSpeech:
     """Speak a text that is there as a whole; errors and departures as in the server's own speech call."""
 
-    def __init__(self, app: App, queue: Queue, *, is_stream: bool) -> None:
-        """Speak with `app`, in turns of `queue`; as a stream, or as a clip that is complete before it is sent."""
+    def __init__(self, app: App, queue: Queue, manner: Manner) -> None:
+        """Speak with `app`, in turns of `queue`."""
         self._app = app
         self._queue = queue
-        self._is_stream = is_stream
+        self._manner = manner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request.
@@ -58,13 +78,13 @@ class ElevenLabsSpeech:
         speaker = self._app.speaker
         speaker.check(order.request)
         await speaker.cast(order.request, order.request.text)
-        async with self._queue.turn():
+        async with self._queue.turn(len(order.request.text)):
             speech = await speaker.open(order.request)
             async with aclosing(Clip(speech)) as clip:
-                is_whole = not self._is_stream or scope["http_version"] == "1.0"
+                is_whole = not self._manner.is_stream or scope["http_version"] == "1.0"
                 await (clip.gather_all() if is_whole else clip.gather_known())
-                headers = {"Content-Type": output.media_type, **_facts(order, speech, clip)}
-                await (_send_whole if clip.is_whole else _send_stream)(clip, output, headers, send)
+                deliver = self._manner.send_whole if clip.is_whole else self._manner.send_stream
+                await deliver(clip, output, _facts(order, speech, clip), send)
         await end_answer(send)
 
 
@@ -74,19 +94,29 @@ def _facts(order: Order, speech: Speech, clip: Clip) -> dict[str, str]:
     return speech_headers(order, speech.report, is_whole=clip.is_whole, is_silent=is_silent)
 
 
-async def _send_whole(clip: Clip, output: OutputFormat, headers: dict[str, str], send: Send) -> None:
+async def encode_clip(clip: Clip, output: OutputFormat) -> bytes:
+    """Return a clip whose every chunk was gathered, as a file with exact lengths."""
+
     def encode() -> bytes:
         writer = output.encoder(clip.sample_rate, is_file=True)
         return b"".join(writer.encode(chunk.samples) for chunk in clip.gathered) + writer.finish()
 
-    content = await run_encoder(encode, is_light=output.recipe is None)
-    await begin_answer(send, {**headers, "Content-Length": str(len(content))})
+    return await run_encoder(encode, is_light=output.recipe is None)
+
+
+async def _send_whole(clip: Clip, output: OutputFormat, facts: Mapping[str, str], send: Send) -> None:
+    content = await encode_clip(clip, output)
+    await begin_answer(send, {"Content-Type": output.media_type, **facts, "Content-Length": str(len(content))})
     await send_piece(send, content)
 
 
-async def _send_stream(clip: Clip, output: OutputFormat, headers: dict[str, str], send: Send) -> None:
+async def _send_stream(clip: Clip, output: OutputFormat, facts: Mapping[str, str], send: Send) -> None:
     make = partial(output.encoder, clip.sample_rate)
-    await begin_answer(send, headers)
+    await begin_answer(send, {"Content-Type": output.media_type, **facts})
     async with aclosing(encode_through(make, clip.chunks(), is_light=output.recipe is None)) as pieces:
         async for piece in pieces:
             await send_piece(send, piece)
+
+
+CLIP = Manner(False, _send_whole, _send_stream)
+STREAM = Manner(True, _send_whole, _send_stream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import TYPE_CHECKING
 
 from portevoix.codecs import to_int16
@@ -18,18 +18,15 @@ from portevoix.server.wyoming.order import is_ssml, plain_text, read_request
 from portevoix.server.wyoming.wire import Event, read_event, write_event
 
 if TYPE_CHECKING:
-    from portevoix.app import App
     from portevoix.audio import AudioChunk
     from portevoix.server.queue import Queue
+    from portevoix.server.stage import Stage
     from portevoix.speech import SpeechReport
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 16
 """Most texts of one client that wait until those before them have been spoken."""
-
-STALLED_SECONDS = 60.0
-"""How long a client may take nothing of what it is sent, while it holds a turn."""
 
 MAX_SSML_CHARACTERS = 1_000_000
 SAMPLE_BYTES = 2
@@ -40,11 +37,13 @@ class Text:
     """Take one text, whole or in pieces, and say what became of it.
 
     Attributes:
+        visit: keeps the app that speaks it from being closed; to be closed after the text.
         is_stream: it was begun by `synthesize-start`.
     """
 
-    def __init__(self, dictation: Dictation, *, is_stream: bool, is_ssml: bool) -> None:
+    def __init__(self, dictation: Dictation, visit: ExitStack, *, is_stream: bool, is_ssml: bool) -> None:
         self.dictation = dictation
+        self.visit = visit
         self.is_stream = is_stream
         self._is_ssml = is_ssml
         self._parts: list[str] = []
@@ -73,9 +72,9 @@ class Conversation:
     closed: clients that do not know the event see that nothing more will come.
     """
 
-    def __init__(self, app: App, queue: Queue, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Speak with `app`, in turns of `queue`; the caller closes `writer`."""
-        self._app = app
+    def __init__(self, stage: Stage, queue: Queue, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Speak with what is on `stage`, in turns of `queue`; the caller closes `writer`."""
+        self._stage = stage
         self._queue = queue
         self._reader = reader
         self._writer = writer
@@ -94,8 +93,14 @@ class Conversation:
             for task in (speaking, listening):
                 task.cancel()
             await asyncio.gather(speaking, listening, return_exceptions=True)
+            self._drop_texts()
         for task in ended:
             await self._tell(task.exception())
+
+    def _drop_texts(self) -> None:
+        while not self._texts.empty():
+            if (text := self._texts.get_nowait()) is not None:
+                text.visit.close()
 
     def stop(self) -> None:
         """End once the texts that are here have been spoken."""
@@ -103,15 +108,16 @@ class Conversation:
             self._texts.put_nowait(None)
 
     async def _listen(self) -> None:
-        max_bytes = self._app.settings.server.max_body_bytes
+        max_bytes = self._stage.app.settings.server.max_body_bytes
         while (event := await read_event(self._reader, max_bytes)) is not None:
             await self._take(event)
 
     async def _take(self, event: Event) -> None:
         match event.type:
             case "describe":
-                await self._app.chain.meet()
-                await self._send(describe(self._app.levels))
+                with self._stage.visit() as app:
+                    await app.chain.meet()
+                    await self._send(describe(app.levels))
             case "ping":
                 await self._send(Event("pong", {"text": read_text(event.data, "text")}))
             case "synthesize" if self._open is None:
@@ -130,10 +136,13 @@ class Conversation:
 
     def _begin(self, event: Event, *, is_stream: bool) -> Text:
         request = read_request(event.data, self.request_id)
-        text = Text(Dictation(self._app, self._queue, request), is_stream=is_stream, is_ssml=is_ssml(event.data))
+        visit = ExitStack()
+        dictation = Dictation(visit.enter_context(self._stage.visit()), self._queue, request)
+        text = Text(dictation, visit, is_stream=is_stream, is_ssml=is_ssml(event.data))
         try:
             self._texts.put_nowait(text)
         except asyncio.QueueFull:
+            visit.close()
             raise Overloaded("the text is refused", f"{MAX_WAITING} others of this client wait") from None
         return text
 
@@ -144,7 +153,8 @@ class Conversation:
 
     async def _speak_all(self) -> None:
         while (text := await self._texts.get()) is not None:
-            await self._speak(text)
+            with text.visit:
+                await self._speak(text)
 
     async def _speak(self, text: Text) -> None:
         has_begun = False
@@ -171,7 +181,7 @@ class Conversation:
     async def _send(self, event: Event) -> None:
         self._writer.write(write_event(event))
         try:
-            async with asyncio.timeout(STALLED_SECONDS):
+            async with asyncio.timeout(self._stage.app.settings.server.send_timeout_seconds):
                 await self._writer.drain()
         except TimeoutError as error:
             raise ConnectionAbortedError("the client takes nothing") from error

@@ -6,18 +6,17 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Self
 
+from portevoix.server.guest import Guest
 from portevoix.server.wyoming.conversation import Conversation
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
-    from portevoix.app import App
     from portevoix.server.queue import Queue
+    from portevoix.server.stage import Stage
 
 logger = logging.getLogger(__name__)
-
-STOPPING_SECONDS = 10.0
-"""How long a stop waits for what is being spoken."""
 
 CLOSING_SECONDS = 5.0
 """How long the end of a connection waits for its client to take the last events."""
@@ -26,18 +25,23 @@ CLOSING_SECONDS = 5.0
 class WyomingServer:
     """Serve Wyoming while the context lasts, where the settings ask for it; used from one event loop.
 
+    When the queue closes, no more clients are taken, and those that are here are let go after what is being spoken.
+
     An address that cannot be used costs the clients there, never those of HTTP.
 
     Attributes:
         port: the TCP port, or 0 where none is listened on.
     """
 
-    def __init__(self, app: App, queue: Queue) -> None:
-        """Speak with `app`, in turns of `queue`; do nothing yet."""
+    def __init__(self, stage: Stage, queue: Queue) -> None:
+        """Speak with what is on `stage`, in turns of `queue`; do nothing yet."""
         self.port = 0
-        self._app = app
+        self._stage = stage
         self._queue = queue
-        self._settings = app.settings.wyoming
+        self._settings = stage.app.settings.wyoming
+        self._server_settings = stage.app.settings.server
+        self._stopping: asyncio.Task[None] | None = None
+        self._unix_inode = 0
         self._listeners: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], Conversation] = {}
 
@@ -46,28 +50,40 @@ class WyomingServer:
         if self._settings.enabled:
             await self._listen_tcp()
             await self._listen_unix()
+            self._stopping = asyncio.create_task(self._stop(), name="stop wyoming")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take no more clients, finish what is being spoken for at most 10 s, and let the others go."""
+        """Take no more clients, finish what is being spoken for as long as a stop may take, and let the others go."""
+        if self._stopping is None:
+            return
+        self._queue.close()
+        await self._stopping
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        path = self._settings.unix_socket
+        if path is not None and _inode(path) == self._unix_inode:  # another server may listen there by now
+            path.unlink(missing_ok=True)
+
+    async def _stop(self) -> None:
+        await self._queue.leaving.wait()
         for listener in self._listeners:
             listener.close()
         for conversation in self._connections.values():
             conversation.stop()
         if self._connections:
-            await asyncio.wait(self._connections, timeout=STOPPING_SECONDS)
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        if self._settings.enabled and self._settings.unix_socket:
-            self._settings.unix_socket.unlink(missing_ok=True)
+            await asyncio.wait(self._connections, timeout=self._server_settings.stop_timeout_seconds)
 
     async def _listen_tcp(self) -> None:
         settings = self._settings
         try:
-            listener = await asyncio.start_server(self._serve, settings.host, settings.port, limit=self._limit)
+            listener = await asyncio.start_server(
+                self._serve, settings.host, settings.port, limit=self._limit,
+                reuse_port=self._server_settings.reuse_port or None,
+            )  # fmt: skip
         except OSError as error:
             _tell_unusable(f"{settings.host} port {settings.port}", error)
             return
@@ -85,14 +101,15 @@ class WyomingServer:
             _tell_unusable(str(path), error)
             return
         self._listeners.append(listener)
+        self._unix_inode = _inode(path)
         logger.info("wyoming.served", extra={"socket": str(path)})
 
     @property
     def _limit(self) -> int:
-        return self._app.settings.server.max_body_bytes
+        return self._stage.app.settings.server.max_body_bytes
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversation = Conversation(self._app, self._queue, reader, writer)
+        conversation = Conversation(self._stage, self._queue, reader, writer)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio runs this in a task
         if len(self._connections) >= self._settings.max_connections:
@@ -101,10 +118,24 @@ class WyomingServer:
             return
         self._connections[task] = conversation
         try:
-            await conversation.run()
+            connections = self._stage.app.metrics.connections.labels("wyoming")
+            with connections.track_inprogress(), self._queue.seat(_guest(writer)):
+                await conversation.run()
         finally:
             del self._connections[task]
             await _close(writer)
+
+
+def _guest(writer: asyncio.StreamWriter) -> Guest:
+    peer = writer.get_extra_info("peername")
+    return Guest(str(peer[0]) if isinstance(peer, tuple) and peer else "unix")
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

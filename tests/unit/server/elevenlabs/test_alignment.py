@@ -12,7 +12,8 @@ TWO = WordMark(4, 7, 0.5, 0.8, "two")
 
 def taken(aligner: Aligner, *marks: WordMark) -> dict | None:
     aligner.add(marks)
-    return aligner.take()
+    found = aligner.take()
+    return found and found.in_milliseconds()
 
 
 def test_characters_are_spread_over_their_words() -> None:
@@ -20,6 +21,16 @@ def test_characters_are_spread_over_their_words() -> None:
         "chars": list("one two "),
         "charStartTimesMs": [100, 200, 300, 400, 500, 600, 700, 800],
         "charDurationsMs": [100, 100, 100, 100, 100, 100, 100, 0],
+    }
+
+
+def test_seconds_tell_the_same() -> None:
+    aligner = Aligner(is_absolute=True)
+    aligner.add([ONE, TWO])
+    assert aligner.take().in_seconds() == {
+        "characters": list("one two "),
+        "character_start_times_seconds": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
+        "character_end_times_seconds": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.8],
     }
 
 

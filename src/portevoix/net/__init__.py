@@ -1,0 +1,1 @@
+"""What is needed to reach other machines safely."""

@@ -1,0 +1,1 @@
+"""What it takes to let somebody else's speech server speak."""
