@@ -4,8 +4,8 @@
 folder = made(python, "vits.py", "--language", "fra")        # a folder with one model in it
 ```
 
-A script is run with its first arguments being the folders to write, then what it is given here; the result is kept under
-a name that stands for the script's content and its arguments.
+A script is run with its first arguments being the folders to write, then what it is given here; the result is kept
+under a name that stands for the script's content and its arguments.
 """
 
 from __future__ import annotations

@@ -78,7 +78,11 @@ class Downloads:
     def cancel(self, name: str) -> bool:
         """Stop a download; whoever waits for it gets `DownloadCancelled`. Return whether there was one."""
         task = self._tasks.get(name)
-        return task is not None and task.cancel()
+        if task is None:
+            return False
+        # A task that has not taken its first step yet would end without being able to tell.
+        asyncio.get_running_loop().call_soon(task.cancel)
+        return True
 
     async def watch(self) -> AsyncGenerator[Progress, None]:
         """Yield what is known of each download, and each change; a slow listener misses steps, but never the last."""

@@ -131,7 +131,7 @@ class _Building:
 
     def _set_aside(self, module: str, patterns: Sequence[str]) -> None:
         """Rename files with which a module cannot be imported, as parts that were built for another device."""
-        command = (str(interpreter_in(self._place)), "-P", "-c", f"import {module}")
+        command = (str(interpreter_in(self._place)), "-I", "-c", f"import {module}")
         if subprocess.run(command, capture_output=True, timeout=IMPORT_SECONDS, check=False).returncode:
             for packages in (*self._place.glob("lib/python*/site-packages"), *self._place.glob("Lib/site-packages")):
                 for path in {path for pattern in patterns for path in packages.glob(pattern)}:

@@ -61,7 +61,7 @@ def prove(python: Path, recipe: Recipe, tell: Callable[[str], None]) -> Facts:
         RoomBroken: a module cannot be imported.
     """
     names = [requirement.partition("==")[0] for requirement in recipe.requirements]
-    command = (str(python), "-P", "-W", "ignore", "-c", SCRIPT, " ".join(recipe.proves), " ".join(names))
+    command = (str(python), "-I", "-W", "ignore", "-c", SCRIPT, " ".join(recipe.proves), " ".join(names))
     broken = f"the environment {recipe.name} is of no use"
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           env={**os.environ, **OFFLINE}, text=True, encoding="utf-8") as process:  # fmt: skip

@@ -35,6 +35,7 @@ from portevoix.server.patience import Deadline, SendLimit
 from portevoix.server.piper_http import piper_routes
 from portevoix.server.pulse import Pulse
 from portevoix.server.queue import Queue
+from portevoix.server.repeats import Repeats
 from portevoix.server.rollout import Rollout
 from portevoix.server.rooms import RoomDesk
 from portevoix.server.sockets import SocketJournal
@@ -146,10 +147,11 @@ def _doors(app: App, queue: Queue, links: Links) -> ASGIApp:
 
 
 def _routes(app: App, queue: Queue, links: Links) -> list[BaseRoute]:
-    speech = SpeechEndpoint(app, queue)
+    repeats = Repeats(app.events)
+    speech = SpeechEndpoint(app, queue, repeats)
     return [
         *(Route(f"{prefix}/audio/speech", speech, methods=["POST"]) for prefix in ("/v1", "")),
-        *Desk(app).routes(),
+        *Desk(app, repeats).routes(),
         *ModelDesk(app).routes(),
         *RoomDesk(app).routes(),
         *VoiceDesk(app).routes(),

@@ -12,6 +12,7 @@ from portevoix.server.body import read_object
 from portevoix.server.elevenlabs.routes import KEY_HEADER, Catalogue
 from portevoix.server.hosts import require_this_machine
 from portevoix.server.listing import describe_model, list_models
+from portevoix.server.repeats import Repeats
 from portevoix.server.status import describe_levels, is_audible
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Desk:
     """Answer questions about one app."""
 
-    def __init__(self, app: App) -> None:
-        """Answer for `app`."""
+    def __init__(self, app: App, repeats: Repeats | None = None) -> None:
+        """Answer for `app`; when its cache is cleared, `repeats` are forgotten too."""
         self._app = app
+        self._repeats = repeats or Repeats()
 
     def routes(self) -> list[Route]:
         """Return the routes, those of OpenAI's API with and without `/v1`."""
@@ -85,6 +87,7 @@ class Desk:
             require_this_machine(request)
             if cache is not None:
                 await cache.clear()
+            self._repeats.clear()
         return _fresh({"enabled": False} if cache is None else {"enabled": True, **asdict(cache.stats())})
 
     def _levels(self) -> dict[str, Any]:

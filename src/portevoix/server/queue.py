@@ -124,6 +124,17 @@ class Queue:
             self._mean_turn_seconds += (1 - MEMORY) * (self._clock() - began - self._mean_turn_seconds)
             self._leave(guest)
 
+    def count(self, characters: int) -> None:
+        """Count a request that needs no turn.
+
+        Raises:
+            Overloaded: it is more than the client may ask for.
+            Stopping: the queue is closed.
+        """
+        if self.closing.is_set():
+            raise _stopping()
+        self._charge_request(self.seat_here.guest, characters)
+
     def charge(self, characters: int) -> None:
         """Count text that arrives apart from a turn.
 

@@ -19,6 +19,7 @@ from portevoix.server.encoding import encode_stream
 from portevoix.server.events import MEDIA_TYPE, done_event, encode_events
 from portevoix.server.headers import speech_headers
 from portevoix.server.order import Order, read_order
+from portevoix.server.repeats import Repeats
 from portevoix.server.sending import begin_answer, end_answer, send_piece
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ class SpeechEndpoint:
     it is raised, and whoever runs this application cuts the connection. A client that leaves ends the work.
     """
 
-    def __init__(self, app: App, queue: Queue) -> None:
-        """Speak with `app`, in turns of `queue`."""
+    def __init__(self, app: App, queue: Queue, repeats: Repeats | None = None) -> None:
+        """Speak with `app`, in turns of `queue`; what was answered a moment ago is in `repeats`."""
         self._app = app
         self._queue = queue
+        self._repeats = repeats or Repeats(app.events)
         self._encoded = EncodedClips()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,6 +65,10 @@ class SpeechEndpoint:
         if mark := request.headers.get(RELAY_HEADER, ""):
             refuse_loop((level.engine for level in self._app.levels), mark)
             order = replace(order, request=replace(order.request, is_relayed=True))
+        if (repeat := self._repeats.find(order)) is not None:
+            self._queue.count(len(order.request.text))
+            await self._repeats.send(repeat, order, send)
+            return
         if not await while_present(receive, self._answer(order, scope, send)):
             logger.info("speech.abandoned", extra={"request_id": order.request.request_id})
 
@@ -75,7 +81,8 @@ class SpeechEndpoint:
             async with aclosing(Clip(speech)) as clip:
                 # Only a chunked answer shows where it was cut, and HTTP/1.0 has none.
                 await (clip.gather_all() if scope["http_version"] == "1.0" else clip.gather_known())
-                answer = _Answer(order, speech, clip, self._encoded)
+                is_lent = speaker.borrowed(order.request).reference is not None
+                answer = _Answer(order, speech, clip, self._encoded, None if is_lent else self._repeats)
                 await (answer.send_events(send) if order.stream_format == "sse" else answer.send_audio(send))
         await end_answer(send)
 
@@ -83,8 +90,12 @@ class SpeechEndpoint:
 class _Answer:
     """Send one clip, as soon as its first audible frame is there."""
 
-    def __init__(self, order: Order, speech: Speech, clip: Clip, encoded: EncodedClips) -> None:
+    def __init__(
+        self, order: Order, speech: Speech, clip: Clip, encoded: EncodedClips, repeats: Repeats | None
+    ) -> None:  # fmt: skip
+        """Answer `order` with `clip`; what may be given again is kept in `repeats`."""
         self._order = order
+        self._repeats = repeats
         self._speech = speech
         self._clip = clip
         self._encoded = encoded
@@ -95,7 +106,11 @@ class _Answer:
         headers = self._headers(FORMATS[self._order.format_name].media_type)
         if self._clip.is_whole:
             content = await self._whole()
-            await begin_answer(send, {**headers, "Content-Length": str(len(content))})
+            headers["Content-Length"] = str(len(content))
+            report = self._speech.report
+            if self._repeats is not None and report.is_cached and not report.is_degraded:
+                self._repeats.keep(self._order, headers, content, report)
+            await begin_answer(send, headers)
             await send_piece(send, content)
             return
         await begin_answer(send, headers)

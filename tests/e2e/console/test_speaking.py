@@ -11,7 +11,7 @@ from tests.scripted import fails, kind
 from tests.served import SILENT, make_app, served
 
 TEXT = "One two three. Four five six."
-ENDLESS = " ".join(["word"] * 5000)
+ENDLESS = " ".join(f"word{number}" for number in range(5000))  # no two pieces alike, else the cache would end it
 MAGIC = {"mp3": (b"\xff\xf3", b"\xff\xfb", b"ID3"), "wav": (b"RIFF",), "opus": (b"OggS",), "flac": (b"fLaC",),
          "aac": (b"\xff\xf1", b"\xff\xf9")}  # fmt: skip
 

@@ -52,7 +52,7 @@ class Reversing:
 
 
 def translating(engine: Reversing):
-    app = make_app(kind("alpha", seconds_per_word=0.05), SILENT)
+    app = make_app(kind("alpha", seconds_per_word=0.05), SILENT, max_text_length=0)
     return replace(app, translator=Translator([Guard(engine, TranslationMemory(10_000, 60.0))]))
 
 
@@ -79,7 +79,7 @@ def test_a_text_is_translated_and_spoken_in_the_other_language(browser):
 def test_speaking_and_translating_end_each_other(browser):
     with served(translating(Reversing())) as running, opened(browser, f"{running.url}/#translate") as page:
         page.wait_for_function("() => !document.querySelector('#translate-play').disabled")
-        page.fill("#source-text", "word " * 150)
+        page.fill("#source-text", " ".join(f"word{number}" for number in range(300)))
         page.click("#translate-play")
         expect(page.locator("#translate-play")).to_have_text("Stop")
         page.wait_for_function("() => performance.getEntriesByName('speech.played').length > 0")

@@ -272,6 +272,16 @@ async def test_cancelling_releases_those_who_wait_and_the_next_one_goes_on(tmp_p
     assert is_whole(tmp_path)
 
 
+async def test_one_that_is_cancelled_before_its_first_step_tells_so(tmp_path: Path) -> None:
+    with hub(FILES) as one:
+        async with downloading(one.url) as (downloads, _):
+            task = downloads.begin(VOICE, Store(tmp_path))
+            assert downloads.cancel("voix")
+            with pytest.raises(DownloadCancelled):
+                await task
+            assert downloads.progress_of("voix").phase == "cancelled"
+
+
 async def test_who_stops_waiting_does_not_stop_the_others(tmp_path: Path) -> None:
     with hub(FILES) as one:
         async with downloading(one.url) as (downloads, _), half_way(one, downloads, tmp_path) as waiter:

@@ -41,7 +41,7 @@ asyncio.run(main())
 
 
 def says(python: Path, code: str) -> str:
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def waiting_wheel(folder: Path) -> tuple[Path, Path]:

@@ -70,10 +70,17 @@ function take(kind, data) {
     case "download":
       takeDownload(data);
       break;
-    case "config": // other engines, perhaps
+    case "config": // with another one there may be other engines
+      if (isOther(data)) refreshStatus();
+      break;
     case "missed":
       refreshStatus();
   }
+}
+
+function isOther(config) {
+  const { content } = serverStatus.value;
+  return content !== null && content.config?.id !== config.id;
 }
 
 const isSame = (one, other) => one.request_id === other.request_id && one.time === other.time;
