@@ -8,7 +8,7 @@ import json
 import os
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -78,12 +78,14 @@ class Answer:
         self.has_more = size > 0
         return piece
 
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield what is left."""
+        while self.has_more:
+            yield await self.piece()
+
     async def rest(self) -> int:
         """Read to the end, and return how many bytes that were."""
-        count = 0
-        while self.has_more:
-            count += len(await self.piece())
-        return count
+        return sum([len(piece) async for piece in self.pieces()])
 
 
 @asynccontextmanager
@@ -122,12 +124,12 @@ def wyoming_event(kind: str, **data: object) -> bytes:
     return json.dumps({"type": kind, "data": data}).encode() + b"\n"
 
 
-async def read_wyoming(reader: asyncio.StreamReader) -> tuple[str, int]:
-    """Return the kind of the next event, and how many bytes of sound it has."""
+async def read_wyoming(reader: asyncio.StreamReader) -> tuple[str, int, dict[str, Any]]:
+    """Return the kind of the next event, how many bytes of sound it has, and its data."""
     head = json.loads(await reader.readuntil(b"\n"))
-    await reader.readexactly(head.get("data_length") or 0)
+    data = await reader.readexactly(head.get("data_length") or 0)
     sound = await reader.readexactly(head.get("payload_length") or 0)
-    return head["type"], len(sound)
+    return head["type"], len(sound), json.loads(data or b"{}")
 
 
 def processor_seconds(pid: int) -> float:

@@ -56,7 +56,7 @@ class Target:
         found = []
         for entry in folder.iterdir():
             try:
-                found.append(os.readlink(entry).split(":")[0])
+                found.append(str(entry.readlink()).split(":")[0])
             except FileNotFoundError:
                 continue
         return sorted(found)

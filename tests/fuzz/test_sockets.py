@@ -22,8 +22,8 @@ words = st.one_of(st.sampled_from([" ", "", "un deux. ", "Trois", "\n", "?!", "\
 
 def event_of(*names: str):
     """Return objects with some fields that are known, of values that may be anything, and some that are not."""
-    known = {name: words for name in names}
-    return st.builds(dict.__or__, st.fixed_dictionaries({}, optional=known), st.dictionaries(st.text(max_size=6), values))
+    known = st.fixed_dictionaries({}, optional=dict.fromkeys(names, words))
+    return st.builds(dict.__or__, known, st.dictionaries(st.text(max_size=6), values))
 
 
 spoken = event_of("text", "context_id", "flush", "close_context", "close_socket", "voice_settings", "xi_api_key")

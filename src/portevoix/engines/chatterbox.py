@@ -44,6 +44,7 @@ class ChatterboxParameters:
 class Narrator(ChatterboxNarrator):
     """Speak with the English network."""
 
+    engine = "chatterbox"
     module = "chatterbox.tts"
     kind = "ChatterboxTTS"
 

@@ -20,8 +20,7 @@ CHINESE = "Cangjie5_TC.json"
 TEXT_SIGNS = 2454
 
 LANGUAGES = ("fr", "en", "es", "de", "it", "pt", "nl", "ar", "da", "el", "fi", "he", "hi", "ja", "ko", "ms", "no", "pl",
-             "ru", "sv", "sw", "tr")  # fmt: skip
-"""Without Chinese, which needs a file of its own."""
+             "ru", "sv", "sw", "tr", "zh")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,7 @@ class ChatterboxMultilingualParameters:
 class Narrator(ChatterboxNarrator):
     """Speak with the multilingual network."""
 
+    engine = "chatterbox_multilingual"
     module = "chatterbox.mtl_tts"
     kind = "ChatterboxMultilingualTTS"
 
@@ -86,9 +86,9 @@ class ChatterboxMultilingual(HousedChatterbox):
     languages: ClassVar[tuple[str, ...]] = LANGUAGES
 
     def listed(self) -> tuple[Any, ...]:
-        """Return its voice, which speaks Chinese where the table of Chinese signs is there."""
-        speaks_chinese = (self.folder / CHINESE).is_file()
-        return (self.voice(self.name, languages=(*LANGUAGES, "zh") if speaks_chinese else LANGUAGES),)
+        """Return its voice, which speaks Chinese only where the table of Chinese signs is there."""
+        has_table = (self.folder / CHINESE).is_file()
+        return (self.voice(self.name, languages=tuple(one for one in LANGUAGES if has_table or one != "zh")),)
 
     def check(self) -> None:
         """Look whether the weights are whole and the multilingual network's.

@@ -36,6 +36,7 @@ class ChatterboxTurboParameters:
 class Narrator(ChatterboxNarrator):
     """Speak with the Turbo network."""
 
+    engine = "chatterbox_turbo"
     module = "chatterbox.tts_turbo"
     kind = "ChatterboxTurboTTS"
     loop = "inference_turbo"

@@ -73,21 +73,22 @@ class ChatterboxNarrator:
     """Speak with one Chatterbox network; a subclass names its classes and makes its call.
 
     Attributes:
+        engine: name of the engine.
         module: where the library has the network's class and its `Conditionals`.
         kind: name of the class.
         loop: method of the token network that generates.
     """
 
     sample_rate = 24_000
+    engine: ClassVar[str]
     module: ClassVar[str]
     kind: ClassVar[str]
     loop: ClassVar[str] = "inference"
 
     def __init__(self, setting: Setting) -> None:
-        self._name = self.kind
         self._library = import_module(self.module)
         _print_elsewhere()
-        self._watch = Watch(self.kind)
+        self._watch = Watch(self.engine)
         self._device = setting.device
         self._model = getattr(self._library, self.kind).from_local(str(setting.folder), setting.device)
         _watch_over(self._model, self.loop, self._watch)
@@ -121,7 +122,7 @@ class ChatterboxNarrator:
         """Return a copy of what a voice is to the networks: they write into it."""
         if reference is None:
             if self._own_voice is None:
-                raise no_own_voice(self.kind)
+                raise no_own_voice(self.engine)
             return _copied(self._own_voice)
         return self._cloned(reference)
 

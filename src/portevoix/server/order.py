@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from portevoix.codecs import find_format
 from portevoix.errors import InvalidParameter
-from portevoix.server.fields import read_flag, read_number, read_seed, read_speaker, read_text, require_text, wrong_value
+from portevoix.server.fields import (
+    read_flag,
+    read_number,
+    read_seed,
+    read_speaker,
+    read_text,
+    require_text,
+    wrong_value,
+)
 from portevoix.speech import SpeechRequest
 
 if TYPE_CHECKING:

@@ -201,3 +201,12 @@ def test_a_speech_that_breaks_off_is_heard_as_far_as_it_came_and_told(browser, l
         expect(page.locator("#speak-alert")).to_contain_text("cut short")
         assert marks(page)["speech.played"] < marks(page)["speech.over"]
         assert page.locator("#reader .word.said").count() >= 1
+
+
+def test_words_that_are_said_as_one_light_up_together(browser, tmp_path_factory):
+    """Piper's phonemizer draws short words together: "I am" is one word of speech."""
+    with piper_server() as running, opened(browser, f"{running.url}/") as page:
+        page.fill("#text", "Good morning. I am the voice.")
+        page.click("#play")
+        until_marked(page, "over")
+        assert page.locator("#reader .word.said").all_text_contents() == ["Good", "morning", "I", "am", "the", "voice"]

@@ -51,15 +51,10 @@ export class Reader {
     this.#mayScroll = true;
   }
 
-  /** Take a word and the seconds in which it is heard. */
-  mark({ text, start, end }) {
-    const wanted = plain(text);
-    const near = this.#words.slice(this.#next, this.#next + LOOKAHEAD_WORDS);
-    const found = wanted ? find(wanted, near) : -1;
-    if (found < 0) return;
-    this.#marks.push({ span: near[found].span, start, end });
-    const isWhole = near[found].text.endsWith(wanted) || wanted.includes(near[found].text);
-    this.#next += found + (isWhole ? 1 : 0);
+  /** Take a word, or several that are said as one, and the second in which it begins to be heard. */
+  mark({ text, start }) {
+    const spans = [...text.matchAll(WORDS)].map((match) => this.#find(plain(match[0]))).filter(Boolean);
+    if (spans.length) this.#marks.push({ spans, start });
   }
 
   /** Light what is heard at a moment, in seconds. */
@@ -67,13 +62,13 @@ export class Reader {
     let now = this.#lit;
     while (now + 1 < this.#marks.length && this.#marks[now + 1].start <= seconds) now += 1;
     if (now === this.#lit) return;
-    for (let index = Math.max(0, this.#lit); index <= now; index++) {
-      const { span } = this.#marks[index];
-      span.classList.toggle("now", index === now);
-      span.classList.add("said");
+    this.rest();
+    for (const { spans } of this.#marks.slice(this.#lit + 1, now + 1)) {
+      for (const span of spans) span.classList.add("said");
     }
+    for (const span of this.#marks[now].spans) span.classList.add("now");
     this.#lit = now;
-    this.#follow(this.#marks[now].span);
+    this.#follow(this.#marks[now].spans[0]);
   }
 
   /** Light the last word no more. */
@@ -87,6 +82,16 @@ export class Reader {
     this.#marks = [];
     this.#next = 0;
     this.#lit = -1;
+  }
+
+  /** Return where the next word that is spoken is written; null where it is not. */
+  #find(wanted) {
+    const near = this.#words.slice(this.#next, this.#next + LOOKAHEAD_WORDS);
+    const found = wanted ? find(wanted, near) : -1;
+    if (found < 0) return null;
+    const isWhole = near[found].text.endsWith(wanted) || wanted.includes(near[found].text);
+    this.#next += found + (isWhole ? 1 : 0);
+    return near[found].span;
   }
 
   #follow(span) {
