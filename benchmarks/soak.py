@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 DOORS = ("http", "sse", "websocket", "wyoming")
 SOCKET_PATH = "/v1/text-to-speech/alloy/stream-input?output_format=pcm_24000"
-WORDS = "the morning came slowly over quiet hills and nobody in the house had woken yet to see it".split()
+WORDS = ("the", "morning", "came", "slowly", "over", "quiet", "hills", "and", "nobody", "in", "the", "house", "woke")
 SHARE_KNOWN = 0.3
 """Part of the texts that were said before."""
 
@@ -58,7 +58,7 @@ CONFIGURATION = """
 backends:
 {backends}
 wyoming: {{enabled: true, port: {wyoming_port}}}
-cache: {{disk_enabled: false}}
+cache: {{disk_enabled: false, max_size_mb: 8}}
 """
 
 
@@ -299,7 +299,7 @@ def _descriptors(pid: int) -> int:
 @contextmanager
 def _server(engine: str, voice: Path | None) -> Iterator[tuple[int, int, int]]:
     if engine == "scripted":
-        with scripted_server(seconds_per_word=SCRIPTED_SECONDS_PER_WORD) as running:
+        with scripted_server("cache.max_size_mb=8", seconds_per_word=SCRIPTED_SECONDS_PER_WORD) as running:
             yield running
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -319,7 +319,7 @@ def _server(engine: str, voice: Path | None) -> Iterator[tuple[int, int, int]]:
 
 def _backends(engine: str, voice: Path | None) -> str:
     known = ("piper_native", "piper_cli", "sapi_french")
-    wanted = {name: "enabled: false" for name in known} | {ENGINES[engine]: "enabled: true"}
+    wanted = dict.fromkeys(known, "enabled: false") | {ENGINES[engine]: "enabled: true"}
     if engine == "piper":
         found = voice or next(iter(sorted((ROOT / "benchmark-results" / "voices").glob("*standin-medium.onnx"))), None)
         if found is None:

@@ -1,7 +1,7 @@
 """What every heavy engine owes, whether it runs in a room or in this process: one suite, run both ways.
 
-`keep_contract` goes through all of it with one engine, which is loaded once, for that takes seconds. As a program it does
-so inside the environment of heavy engines, with the engine in its own process:
+`keep_contract` goes through all of it with one engine, which is loaded once, for that takes seconds. As a program it
+does so inside the environment of heavy engines, with the engine in its own process:
 
     python -m tests.housed_contract PLAN.json
 
@@ -187,7 +187,7 @@ async def odd_text_is_spoken_or_refused_in_words(engine, plan):
         try:
             assert await hear(engine, Utterance(text, first_voice(engine), first_voice(engine).language))
         except EngineError as error:
-            assert error.what and error.why, (text, repr(error))
+            assert all((error.what, error.why)), (text, repr(error))
             assert any(sign.isalnum() for sign in text) or isinstance(error, CannotSay), (text, repr(error))
         assert engine.state().phase is Phase.READY, (text, engine.state())
 

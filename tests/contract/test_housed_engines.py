@@ -115,7 +115,7 @@ async def a_kill_in_mid_sentence_costs_only_that(engine: Housed, plan: Plan) -> 
 
 
 async def _kill_while_it_speaks(engine: Housed, pid: int) -> None:
-    while not _has_begun(engine):
+    while not _has_begun(engine):  # noqa: ASYNC110 - until a real worker has begun
         await asyncio.sleep(0)
     os.kill(pid, signal.SIGKILL)
 
@@ -214,4 +214,4 @@ def test_licences_languages_and_names_are_the_catalogue_s() -> None:
             assert name in model.engines
             assert (kind.licence, kind.asks_consent) == (model.licence, model.asks_consent), name
             assert not kind.languages or set(kind.languages) >= set(model.languages), name
-            assert kind.can_clone == model.can_clone, name
+            assert kind.can_clone == any(one.can_clone for one in catalogue.of_engine(name)), name

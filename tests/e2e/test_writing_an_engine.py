@@ -25,7 +25,7 @@ def stranger(tmp_path: Path) -> dict[str, str]:
     shutil.copy(FILE, tmp_path / FILE.name)
     information = tmp_path / "portevoix_hum-1.0.dist-info"
     information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: portevoix-hum\nVersion: 1.0\n", encoding="utf-8")
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: portevoix-hum\nVersion: 1\n", encoding="utf-8")
     line = re.search(r'^hum = "(.+)"$', page, re.MULTILINE)
     (information / "entry_points.txt").write_text(f"[portevoix.engines]\nhum = {line[1]}\n", encoding="utf-8")
     model = tmp_path / "models" / "hum"

@@ -30,4 +30,4 @@ def unharmed(target):
     yield target
     after = target.settle(len(before))
     assert target.trouble() == []
-    assert len(after) <= len(before), (before, after)
+    assert len(after) <= len(before), f"open before: {before}, and after: {after}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import logging
 import re
 import socket
 import threading
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -98,13 +100,21 @@ async def test_it_takes_over_between_two_sentences_of_one_text(tmp_path: Path) -
     with hub(CONTENT, goes_on=threading.Event()) as one:
         async with opened(tmp_path, one.url) as app:
             fetching = asyncio.create_task(Fetching(app).run())
-            text = " ".join(f"Ceci est la phrase {number}." for number in range(1, 41))
-            async with aclosing(await app.speaker.open(SpeechRequest(text, language="fr"))) as speech:
+            numbers = itertools.count(1)
+
+            async def sentences() -> AsyncGenerator[str, None]:
+                while not fetching.done():
+                    yield f"Ceci est la phrase {next(numbers)}. "
+                    await asyncio.sleep(0.01)
+                yield "Voici la fin. Au revoir."
+
+            request = SpeechRequest("Bonjour. ", language="fr")
+            async with aclosing(await app.speaker.open(request, sentences())) as speech:
                 async for _ in speech:
                     one.goes_on.set()
                 spoke = [attempt.engine for attempt in speech.report.attempts if attempt.outcome == "spoke"]
             await fetching
-    assert len(spoke) == 40
+    assert len(spoke) == next(numbers) + 2
     assert spoke == sorted(spoke)
     assert set(spoke) == {"beta", "piper_native"}
 

@@ -95,6 +95,14 @@ def test_words_are_found_again_around_what_is_not_spoken(page):
     assert said == ["Bold", "words", "emoji", "and", "a", "link", "stay"]
 
 
+@pytest.mark.parametrize("text", ["So. I am it.", "So I_am it."], ids=["one letter", "several words said as one"])
+def test_every_word_lights_up(page, text):
+    page.fill("#text", text)
+    page.click("#play")
+    until_marked(page, "over")
+    assert page.locator("#reader .word.said").all_text_contents() == ["So", "I", "am", "it"]
+
+
 def test_the_wave_is_drawn_and_fills_with_what_was_heard(page, log):
     log.pardoned.append("willReadFrequently")
     coloured = """() => {
@@ -201,12 +209,3 @@ def test_a_speech_that_breaks_off_is_heard_as_far_as_it_came_and_told(browser, l
         expect(page.locator("#speak-alert")).to_contain_text("cut short")
         assert marks(page)["speech.played"] < marks(page)["speech.over"]
         assert page.locator("#reader .word.said").count() >= 1
-
-
-def test_words_that_are_said_as_one_light_up_together(browser, tmp_path_factory):
-    """Piper's phonemizer draws short words together: "I am" is one word of speech."""
-    with piper_server() as running, opened(browser, f"{running.url}/") as page:
-        page.fill("#text", "Good morning. I am the voice.")
-        page.click("#play")
-        until_marked(page, "over")
-        assert page.locator("#reader .word.said").all_text_contents() == ["Good", "morning", "I", "am", "the", "voice"]

@@ -73,7 +73,8 @@ def test_long_audio_leaves_in_short_chunks():
 def test_long_text_is_cut_where_it_hurts_least_with_a_pause_between():
     narrator = Scripted(second())
     chunks = said(narrator, "Une phrase. Une deuxième phrase, qui est plus longue.")
-    assert [passage.text for passage in narrator.asked] == ["Une phrase.", "Une deuxième phrase,", "qui est plus longue."]
+    asked = [passage.text for passage in narrator.asked]
+    assert asked == ["Une phrase.", "Une deuxième phrase,", "qui est plus longue."]
     assert sum(chunk.seconds for chunk in chunks) == pytest.approx(3.3)
     assert any(not chunk.samples.any() for chunk in chunks)
 
@@ -215,7 +216,8 @@ def test_equal_seeds_draw_equal_numbers():
 
 
 def test_parameters_are_complete():
-    kind = type("WithParameters", (Engine,), {"Parameters": lambda **given: SimpleNamespace(**{"warmth": 1.0, **given})})
+    parameters = {"Parameters": lambda **given: SimpleNamespace(**{"warmth": 1.0, **given})}
+    kind = type("WithParameters", (Engine,), parameters)
     narrator = Scripted(second())
     said(narrator, engine=kind)
     said(narrator, engine=kind, parameters=(("warmth", 2.0),))
