@@ -86,7 +86,7 @@ def fuzzed(folder: Path, *changes: str, seconds_per_word: float = 0.0) -> Genera
     command = [sys.executable, "-X", "dev", "-W", "ignore::DeprecationWarning", "-m", "tests.serve_script", str(port),
                str(seconds_per_word), "wyoming.enabled=true", f"wyoming.port={wyoming_port}", *changes]  # fmt: skip
     home = {"HOME": str(folder), "XDG_DATA_HOME": "", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": "",
-            "PORTEVOIX_CACHE_DISK_ENABLED": "false"}  # fmt: skip
+            "PORTEVOIX_CACHE__DISK_ENABLED": "false"}  # fmt: skip
     surroundings = {**os.environ, **home, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     with log.open("wb") as said:
         process = subprocess.Popen(command, env=surroundings, cwd=folder, stdout=said, stderr=said)

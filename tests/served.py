@@ -28,7 +28,7 @@ SILENT = kind("silent_emergency", is_silent=True, delivery=Delivery.FRAMES, prio
 
 def configured(engines: Mapping[str, type[ScriptedEngine]], **settings: Any) -> Loaded:
     """Return a configuration of defaults, with sections of settings replaced field by field; nothing on disk."""
-    loaded = load(None, {"HOME": "/nonexistent", "PORTEVOIX_CACHE_DISK_ENABLED": "false"}, engines)
+    loaded = load(None, {"HOME": "/nonexistent", "PORTEVOIX_CACHE__DISK_ENABLED": "false"}, engines)
     whole = loaded.settings
     cache = replace(whole.cache, disk_enabled=False)
     changed = {name: replace(getattr(whole, name), **fields) for name, fields in settings.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 HEADER_LIMIT_BYTES = 16 << 20
 """Longest header that is sent or believed."""
@@ -62,17 +62,15 @@ class FrameDecoder:
     def __init__(self) -> None:
         self._bytes = bytearray()
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Take more bytes and return the frames that are now complete.
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take more bytes and yield the frames that are now complete; to be iterated over to its end.
 
         Raises:
-            FrameError: the bytes are no frames; nothing that follows can be understood.
+            FrameError: the bytes are no frames; those before were yielded, and nothing that follows can be understood.
         """
         self._bytes += data
-        frames = []
         while (frame := self._take()) is not None:
-            frames.append(frame)
-        return frames
+            yield frame
 
     def _take(self) -> Frame | None:
         if len(self._bytes) < _LENGTHS.size:

@@ -52,9 +52,16 @@ def test_a_frame_without_a_kind_has_an_empty_one():
 )
 def test_what_is_no_frame_is_refused(bytes_):
     with pytest.raises(FrameError):
-        FrameDecoder().feed(bytes_)
+        list(FrameDecoder().feed(bytes_))
 
 
 def test_a_frame_that_nobody_would_believe_is_not_packed():
     with pytest.raises(FrameError):
         pack({"text": "a" * HEADER_LIMIT_BYTES})
+
+
+def test_what_came_before_garbage_is_not_lost():
+    frames = FrameDecoder().feed(pack({"kind": "begun"}) + b"\xff" * 64)
+    assert next(frames).kind == "begun"
+    with pytest.raises(FrameError):
+        next(frames)
