@@ -152,7 +152,10 @@ class KeepsProcesses(Protocol):
 
 
 def takes_part(engine: type[Engine]) -> bool:
-    """Tell whether an engine is in the chain when nobody says so: yes, unless its class has `takes_part` as false."""
+    """Tell whether an engine is in the chain when nobody says so: yes, unless its class has `takes_part` as false.
+
+    One that has not is in the chain as soon as anything is configured for it.
+    """
     return bool(getattr(engine, "takes_part", True))
 
 

@@ -23,7 +23,7 @@ def app_with(*engines, **options):
     backends = dict(loaded.settings.backends)
     for name in ("remote_openai", "remote_openai_2"):
         if name in backends:
-            backends[name] = replace(backends[name], options=replace(backends[name].options, **options))
+            backends[name] = replace(backends[name], enabled=True, options=replace(backends[name].options, **options))
     return build(replace(loaded, settings=replace(loaded.settings, backends=backends)), engines=kinds)
 
 

@@ -42,7 +42,7 @@ def _bind_backend(name: str, engine: type[Engine], node: Node | None, ledger: Le
     ledger.check_names(entries, [item.name for kind in (LevelOptions, engine.Options) for item in fields(kind)], key)
     level = LevelOptions(**_values(LevelOptions, entries, key, ledger))
     return BackendSettings(
-        enabled=takes_part(engine) if level.enabled is None else level.enabled,
+        enabled=takes_part(engine) or bool(entries) if level.enabled is None else level.enabled,
         target_latency_ms=engine.target_latency_ms if level.target_latency_ms is None else level.target_latency_ms,
         priority=engine.priority if level.priority is None else level.priority,
         priorities=level.priorities,

@@ -51,7 +51,10 @@ class LevelOptions:
     """
 
     enabled: bool | None = field(
-        default=None, metadata=about("use this engine", shown_default="`true`, but `false` for heavy engines")
+        default=None,
+        metadata=about(
+            "use this engine", shown_default="`true`; for heavy and remote engines once anything is set for them"
+        ),
     )
     target_latency_ms: float | None = field(
         default=None,

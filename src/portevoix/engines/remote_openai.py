@@ -115,6 +115,7 @@ class RemoteOpenAI:
     target_latency_ms: ClassVar[float] = 1000.0
     delivery: ClassVar[Delivery] = Delivery.FRAMES
     is_silent: ClassVar[bool] = False
+    takes_part: ClassVar[bool] = False
 
     def __init__(self, options: RemoteOpenAIOptions, surroundings: Surroundings) -> None:
         """Keep the options; connect to nobody."""
@@ -278,12 +279,11 @@ class RemoteOpenAI:
 
 
 class SecondRemoteOpenAI(RemoteOpenAI):
-    """A second server, with a place, a breaker and settings of its own; `enabled: true` lets it take part."""
+    """A second server, with a place, a breaker and settings of its own."""
 
     name: ClassVar[str] = "remote_openai_2"
     summary: ClassVar[str] = "a second speech server elsewhere, by OpenAI's protocol"
     priority: ClassVar[int] = 6
-    takes_part: ClassVar[bool] = False
 
 
 def _check_address(address: str) -> None:

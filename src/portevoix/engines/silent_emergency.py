@@ -196,7 +196,9 @@ async def _post(target: SplitResult, alert: dict[str, Any], *, allows_private: b
 def _policy(*, allows_private: bool) -> AddressPolicy:
     return AddressPolicy(
         "the alert webhook may not be called",
-        "Set backends.silent_emergency.allow_private_webhook to true if that is meant.", "alert_webhook", allows_private,
+        "Set backends.silent_emergency.allow_private_webhook to true if that is meant.",
+        "alert_webhook",
+        allows_private,
     )  # fmt: skip
 
 

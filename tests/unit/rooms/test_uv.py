@@ -60,7 +60,8 @@ def test_the_lines_of_uv_become_steps():
     hear = Hearing(lambda event, **facts: steps.append((event, facts)))
     for line in ("Using Python 3.11", "Resolved 2 packages in 1s", "Downloading torch (1.5GiB)",
                  "Downloading six (11.0KiB)", " Downloaded six", "   Building voix", "      Built voix==1.0",
-                 " Downloaded torch", "Prepared 2 packages in 1s", "Installed 1 package in 2ms", " + six==1.0"):  # fmt: skip
+                 " Downloaded torch", "Prepared 2 packages in 1s", "Installed 1 package in 2ms",
+                 " + six==1.0"):  # fmt: skip
         hear(line)
     assert steps == [
         ("resolved", {"packages": 2}),
