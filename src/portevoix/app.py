@@ -187,7 +187,7 @@ def build(
     surroundings = _surroundings(settings, clock)
     residency = Residency() if beside is None else beside.residency
     levels = tuple(
-        _shared_level(name, engines[name], settings, patience, cache, beside)
+        _shared_level(engines[name], settings, patience, cache, beside)
         or Level(
             engines[name](backend.options, surroundings),
             _level_settings(backend, settings, patience),
@@ -248,17 +248,16 @@ def _shared_rooms(settings: Settings, beside: App | None) -> Installations | Non
 
 
 def _shared_level(
-    name: str, kind: type[Engine], settings: Settings, patience_seconds: float, cache: SpeechCache | None,
-    beside: App | None,
+    kind: type[Engine], settings: Settings, patience_seconds: float, cache: SpeechCache | None, beside: App | None
 ) -> Level | None:  # fmt: skip
     """Return the running app's level where the new one would be the same: its engine is loaded, and not twice."""
-    level = next((level for level in beside.levels if level.name == name), None) if beside else None
+    level = next((level for level in beside.levels if level.name == kind.name), None) if beside else None
     if beside is None or level is None or cache is not beside.cache:
         return None
-    before, backend = beside.settings, settings.backends[name]
+    before, backend = beside.settings, settings.backends[kind.name]
     is_alike = (
         isinstance(level.engine, kind)
-        and before.backends[name] == backend
+        and before.backends[kind.name] == backend
         and level.settings == _level_settings(backend, settings, patience_seconds)
         and before.circuit_breaker == settings.circuit_breaker
         and _surroundings(before, system_clock) == _surroundings(settings, system_clock)

@@ -70,9 +70,7 @@ class Metrics:
         self._degraded = self._counter(
             "tts_requests_degraded", "Requests that the first choice did not speak, or not all of", "backend"
         )
-        self._duration = self._histogram(
-            "tts_duration_seconds", "From the request to the end of its speech", "backend"
-        )
+        self._duration = self._histogram("tts_duration_seconds", "From the request to the end of its speech", "backend")
         self._first_audio = self._histogram(
             "tts_first_audio_seconds", "From the request to its first audible frame", "backend"
         )

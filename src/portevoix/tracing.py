@@ -56,7 +56,9 @@ class Tracing:
         """
         problem = "monitoring.traces_endpoint cannot be used"
         if not endpoint.startswith(("http://", "https://")):
-            raise ConfigError(problem, (f"{endpoint[:80]!r} is no http address",), "Give it as http://HOST:4318/v1/traces.")
+            raise ConfigError(
+                problem, (f"{endpoint[:80]!r} is no http address",), "Give it as http://HOST:4318/v1/traces."
+            )
         try:
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
             from opentelemetry.sdk.resources import Resource

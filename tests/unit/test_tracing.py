@@ -151,7 +151,9 @@ async def test_spans_reach_a_collector_before_the_program_ends():
     handler = type("Taking", (Collector,), {"taken": []})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        app = make_app(kind("alpha"), monitoring={"traces_endpoint": f"http://127.0.0.1:{server.server_port}/v1/traces"})
+        app = make_app(
+            kind("alpha"), monitoring={"traces_endpoint": f"http://127.0.0.1:{server.server_port}/v1/traces"}
+        )
         async with connected(app) as client:
             await client.post("/v1/audio/speech", json=ORDER)
         server.shutdown()

@@ -141,9 +141,7 @@ def test_a_configuration_that_cannot_be_used_names_every_problem(tmp_path: Path)
     assert len(caught.value.problems) == 2
 
 
-def test_the_default_file_may_be_missing_and_another_may_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_file_may_be_missing_and_another_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert UnifiedTTSManager().app.levels
     with pytest.raises(ConfigError):

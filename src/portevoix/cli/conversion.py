@@ -12,8 +12,12 @@ from portevoix.cli.invocation import Invocation, shared_options
 @click.command()
 @click.argument("name", metavar="NAME")
 @click.option("--quantization", default="int8", show_default=True, help="Precision of the weights: int8, float16 …")
-@click.option("--python", type=click.Path(path_type=Path), metavar="FILE",
-              help="Interpreter that has torch, transformers and ctranslate2, in place of that of the environment.")
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Interpreter that has torch, transformers and ctranslate2, in place of that of the environment.",
+)
 @shared_options(is_hidden=True)
 @click.pass_obj
 def convert(invocation: Invocation, name: str, *, quantization: str, python: Path | None) -> None:

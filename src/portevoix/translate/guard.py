@@ -240,4 +240,3 @@ class Guard:
 def _refill(fragment: str, translated: Iterator[str]) -> str:
     before, core, after = margins(fragment)
     return before + trimmed(core, next(translated)) + after
-

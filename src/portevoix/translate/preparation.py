@@ -14,8 +14,7 @@ from portevoix.rooms.worker import OFFLINE
 
 ENVIRONMENT = "neural"
 ENTRANCE = (
-    "import sys; sys.path.append(sys.argv.pop(1)); "
-    "from portevoix.translate.conversion import main; sys.exit(main())"
+    "import sys; sys.path.append(sys.argv.pop(1)); from portevoix.translate.conversion import main; sys.exit(main())"
 )
 """Run the conversion also in an environment that does not have this package installed."""
 

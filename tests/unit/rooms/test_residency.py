@@ -334,5 +334,3 @@ async def test_worker_processes_come_and_go():
 async def _close(house):
     if house._room is not None:
         await house.unload()
-
-

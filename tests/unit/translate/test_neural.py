@@ -237,5 +237,3 @@ asyncio.run(main())
     for _ in range(5):
         done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "['Bonjour.']\n", "")
-
-

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from portevoix.translate.request import SentencePair, Translation
     from portevoix.translate.translator import Rendering
 
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """Hold the speech of a whole translation.

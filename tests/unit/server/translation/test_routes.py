@@ -280,8 +280,9 @@ async def test_no_engine_at_all_says_what_to_install():
 
 
 async def test_what_can_be_translated():
-    engines = ScriptedTranslation(pairs=("en-fr", "fr-es")), ScriptedTranslation(
-        name="second", priority=20, pairs=("en-fr", "es-fr"), is_rule_based=True
+    engines = (
+        ScriptedTranslation(pairs=("en-fr", "fr-es")),
+        ScriptedTranslation(name="second", priority=20, pairs=("en-fr", "es-fr"), is_rule_based=True),
     )
     app = app_of(*engines, ScriptedTranslation(name="third", why_unavailable="not installed"))
     async with connected(app) as client:
