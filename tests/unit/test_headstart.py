@@ -99,7 +99,7 @@ async def test_leaving_stops_what_was_begun_ahead() -> None:
     engine = in_process()
     mouth = speaker(engine)
     speech = await mouth.open(SpeechRequest(TEXT, language="fr", reads_cache=False))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.05)
     await speech.aclose()
     await mouth.chain.settle()
     assert engine.listeners == 0

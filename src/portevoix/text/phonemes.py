@@ -12,6 +12,9 @@ from typing import Any
 from portevoix.errors import EngineFailed, ModelBroken
 from portevoix.text.speakable import word_spans
 
+Sounds = tuple[tuple[str, int], ...]
+"""Phonemes, each with the number of its sentence's ids up to its end."""
+
 WORD_BREAKS = frozenset(" ")
 MARKS_OF_SENTENCES = frozenset(',.;:!?…—"()«»¿¡')
 
@@ -106,7 +109,7 @@ class Phonemizer:
             pairs = shared_out([self._length(text[start:end]) for start, end in spans], lengths)
         begins = [(0, 0), *pairs]
         return tuple(
-            SpokenWord(spans[begin][0], spans[written - 1][1], *spoken[said - 1], tuple(chain(*sounds[first:said])))
+            SpokenWord(spans[begin][0], spans[written - 1][1], *spoken[said - 1], _joined(sounds, spoken, first, said))
             for (begin, first), (written, said) in zip(begins, pairs, strict=False)
         )
 
@@ -133,7 +136,15 @@ class Phonemizer:
         return PhonemeSentence(tuple(ids), tuple(ends), tuple(lengths[:-1]), tuple(sounds))
 
 
-def _by_word(sentence: PhonemeSentence) -> list[tuple[tuple[str, int], ...]]:
+def _joined(
+    sounds: Sequence[Sounds], spoken: Sequence[tuple[int, int]], first: int, last: int
+) -> Sounds:  # fmt: skip
+    """Return the sounds of spoken words `first`..`last`, as far as they are in the last one's sentence."""
+    sentence = spoken[last - 1][0]
+    return tuple(chain(*(sounds[place] for place in range(first, last) if spoken[place][0] == sentence)))
+
+
+def _by_word(sentence: PhonemeSentence) -> list[Sounds]:
     """Return the sounds of each word of a sentence."""
     ends = list(accumulate(sentence.word_lengths))
     return [sentence.sounds[first:last] for first, last in pairwise([0, *ends])]

@@ -190,7 +190,7 @@ async def test_cancelling_one_that_waits_its_turn_disturbs_nobody(room):
 
 async def test_a_worker_that_does_not_stop_is_killed_and_replaced(tmp_path):
     record = tmp_path / "record"
-    room = Room(replace(PLAN, options={"record": str(record)}))
+    room = Room(replace(PLAN, options={"record": str(record)}, cancel_seconds=0.25))
     await room.start()
     before = room.processes()
     stream = room.stream(utterance("hang"))

@@ -9,7 +9,7 @@ from portevoix.server.errors import Stopping
 from portevoix.server.guest import Guest, Limits
 from portevoix.server.order import Order
 from portevoix.server.queue import Queue
-from portevoix.server.repeats import KEPT_SECONDS, Repeats
+from portevoix.server.repeats import KEPT_SECONDS, RENEWING_SECONDS, Repeats
 from portevoix.speech import SpeechReport, SpeechRequest
 from tests.scripted import fails, kind
 from tests.served import SILENT, connected, make_app
@@ -50,8 +50,19 @@ async def test_the_same_order_is_answered_again_for_a_moment() -> None:
     assert looked_up == LookedUp("alpha", is_hit=True)
     assert isinstance(spoken, Spoken)
     assert (spoken.report.request_id, spoken.report.audio_seconds, spoken.status) == ("second", 0.15, "success")
-    here.now = KEPT_SECONDS
+    here.now = KEPT_SECONDS + RENEWING_SECONDS
     assert here.repeats.find(again) is None
+
+
+def test_one_has_it_made_anew_and_the_others_do_not_wait() -> None:
+    here = Fixture()
+    here.keep(ORDER)
+    here.now = KEPT_SECONDS
+    assert [here.repeats.find(ORDER) is None for _ in range(3)] == [True, False, False]
+    here.now = KEPT_SECONDS + RENEWING_SECONDS
+    assert [here.repeats.find(ORDER) for _ in range(3)] == [None, None, None]
+    here.keep(ORDER)
+    assert here.repeats.find(ORDER)
 
 
 @pytest.mark.parametrize(
