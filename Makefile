@@ -4,7 +4,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-core setup-rooms setup-clients test lint bench docs clean distclean
+.PHONY: help run setup setup-core setup-rooms setup-clients test fuzz soak lint bench doors docs clean distclean
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
@@ -59,6 +59,15 @@ check-ops: ## check alerts, unit and compose file with the programs that read th
 
 bench: .venv-bench/.ready ## compare with piper-tts and sherpa-onnx on full-size voices (fetches torch)
 	@PYTHONPATH=src:. .venv-bench/bin/python -m benchmarks $(ARGS)
+
+fuzz: setup setup-clients ## throw much more at every door than the tests do (takes some minutes)
+	@$(PY) -m pytest -q --timeout=0 tests/fuzz --fuzz-examples=60 $(ARGS)
+
+soak: setup ## let 200 clients come and go for a minute, with each engine
+	@PYTHONPATH=src:. $(PY) -m benchmarks.soak --engine scripted espeak $(ARGS)
+
+doors: setup ## measure what HTTP, events, WebSocket and Wyoming add, and cached answers per second
+	@PYTHONPATH=src:. $(PY) -m benchmarks.doors $(ARGS)
 
 docs: setup-core ## write the pages that are made from the code
 	@$(PY) -m portevoix.cli.reference > docs/cli.md

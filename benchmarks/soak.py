@@ -53,7 +53,9 @@ QUIET_SECONDS = 30.0
 WARM_UP_SHARE = 0.3
 FAIR_FACTOR = 3.0
 SCRIPTED_SECONDS_PER_WORD = 0.02
-ENGINES = {"espeak": "sapi_french", "piper": "piper_native"}
+ENGINES = {"espeak": ("sapi_french",), "piper": ("piper_native", "sapi_french")}
+"""Engines that take part; espeak goes on where piper is too late."""
+
 CONFIGURATION = """
 backends:
 {backends}
@@ -319,7 +321,7 @@ def _server(engine: str, voice: Path | None) -> Iterator[tuple[int, int, int]]:
 
 def _backends(engine: str, voice: Path | None) -> str:
     known = ("piper_native", "piper_cli", "sapi_french")
-    wanted = dict.fromkeys(known, "enabled: false") | {ENGINES[engine]: "enabled: true"}
+    wanted = dict.fromkeys(known, "enabled: false") | dict.fromkeys(ENGINES[engine], "enabled: true")
     if engine == "piper":
         found = voice or next(iter(sorted((ROOT / "benchmark-results" / "voices").glob("*standin-medium.onnx"))), None)
         if found is None:

@@ -1,5 +1,6 @@
 """elevenlabs-python: whole clips, streams, text that arrives in pieces, lists. Usage: URL FOLDER TEXT."""
 
+import base64
 import sys
 from pathlib import Path
 
@@ -19,5 +20,12 @@ keep("whole.mp3", client.text_to_speech.convert("alloy", text=text, output_forma
 keep("streamed.s16", client.text_to_speech.stream("alloy", text=text, output_format="pcm_24000"))
 words = (word + " " for word in text.split(" "))
 keep("pieces.s16", client.text_to_speech.convert_realtime("alloy", text=words, output_format="pcm_24000"))
+timed = client.text_to_speech.convert_with_timestamps("alloy", text=text, output_format="pcm_24000")
+assert "".join(timed.alignment.characters).strip() == text
+keep("timed.s16", [base64.b64decode(timed.audio_base_64)])
+lines = list(client.text_to_speech.stream_with_timestamps("alloy", text=text, output_format="pcm_24000"))
+assert "".join(letter for line in lines if line.alignment for letter in line.alignment.characters).strip() == text
+keep("lines.s16", [base64.b64decode(line.audio_base_64) for line in lines])
 assert client.voices.get_all().voices
+assert client.voices.search(page_size=1).total_count >= 1
 assert client.models.list()

@@ -32,3 +32,16 @@ await writeFile(join(folder, "elevenlabs.mp3"), await joined(whole));
 const streamed = await eleven.textToSpeech.stream("alloy", { text, outputFormat: "pcm_24000" });
 await writeFile(join(folder, "elevenlabs.s16"), await joined(streamed));
 assert.ok((await eleven.voices.getAll()).voices.length > 0);
+const page = await eleven.voices.search({ pageSize: 1 });
+assert.equal(page.voices.length, 1);
+assert.ok(page.totalCount >= 1);
+
+const timed = await eleven.textToSpeech.convertWithTimestamps("alloy", { text, outputFormat: "pcm_24000" });
+assert.equal(timed.alignment.characters.join("").trim(), text);
+await writeFile(join(folder, "timed.s16"), Buffer.from(timed.audioBase64, "base64"));
+const lines = [];
+for await (const line of await eleven.textToSpeech.streamWithTimestamps("alloy", { text, outputFormat: "pcm_24000" }))
+  lines.push(line);
+const letters = lines.flatMap((line) => line.alignment?.characters ?? []);
+assert.equal(letters.join("").trim(), text);
+await writeFile(join(folder, "lines.s16"), Buffer.concat(lines.map((line) => Buffer.from(line.audioBase64, "base64"))));

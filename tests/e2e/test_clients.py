@@ -32,9 +32,11 @@ EXPECTED = {
         "openai-tts-1.wav", "openai-gpt-4o-mini-tts.wav", "elevenlabs-whole.wav", "elevenlabs-pieces.wav",
     },
     ("pipecat", "pipecat_client.py"): {"openai.wav", "elevenlabs.wav"},
-    ("elevenlabs", "elevenlabs_client.py"): {"whole.mp3", "streamed.s16", "pieces.s16"},
+    ("elevenlabs", "elevenlabs_client.py"): {"whole.mp3", "streamed.s16", "pieces.s16", "timed.s16", "lines.s16"},
     ("wyoming", "wyoming_client.py"): {"whole.16000.s16", "pieces.16000.s16"},
-    ("node", "npm_client.mjs"): {"openai.mp3", "openai.s16", "elevenlabs.mp3", "elevenlabs.s16"},
+    ("node", "npm_client.mjs"): {
+        "openai.mp3", "openai.s16", "elevenlabs.mp3", "elevenlabs.s16", "timed.s16", "lines.s16",
+    },
 }  # fmt: skip
 """What each client leaves behind, by its environment and script."""
 

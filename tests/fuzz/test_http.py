@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / ".clients" / "schemathesis" / "bin" / "schemathesis"
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
           "response_headers_conformance", "unsupported_method")  # fmt: skip
+LEFT_OUT = "events$|^/audio/|^/models"
+"""What has no end, and what is answered by the same code as a path that is asked."""
+
 ENDLESS = ("/api/events", "/api/models/events", "/api/rooms/events")
 ANSWER_SECONDS = 30
 
@@ -27,7 +30,7 @@ def test_what_the_description_tells_and_what_it_forbids(unharmed, examples, tmp_
     command = [
         str(PROGRAM), "--config-file", str(Path(__file__).with_name("schemathesis.toml")), "run",
         f"{unharmed.url}/openapi.json", "--phases", "coverage,fuzzing", "--max-examples", str(examples),
-        "--exclude-path-regex", "events$", "--exclude-operation-id-regex", "_too$",
+        "--exclude-path-regex", LEFT_OUT,
         "--checks", ",".join(CHECKS), "--request-timeout", str(ANSWER_SECONDS),
         "--generation-deterministic", "--no-shrink", "--no-color",
         "--suppress-health-check", "all", "--warnings", "off",

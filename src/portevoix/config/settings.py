@@ -279,6 +279,11 @@ class WyomingSettings:
         default=10_200, metadata=about("port to listen on; 0 takes a free one", minimum=0, maximum=65_535)
     )
     unix_socket: Path | None = field(default=None, metadata=about("Unix socket to listen on as well"))
+    zeroconf: bool | str = field(
+        default=False,
+        metadata=about("let Home Assistant find the server by itself: `true`, or the name to be found under; "
+                       "needs the extra `zeroconf`"),
+    )  # fmt: skip
     max_connections: int = field(
         default=100, metadata=about("clients that are connected at once; more are turned away", minimum=1)
     )

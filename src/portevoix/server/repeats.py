@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 KEPT_SECONDS = 1.0
 """How long an answer may be out of date: after that it is put together anew, by the rules in force then."""
 
+RENEWING_SECONDS = 0.25
+"""While the first who comes too late has it put together anew, the others are given the old one: not all at once."""
+
 MAX_BYTES = 8_000_000
 
 
@@ -32,12 +35,14 @@ class Repeat:
         content: the body.
         report: of the request that it was made for.
         ends: when it is too old, in the clock's seconds.
+        is_renewed: somebody has it put together anew.
     """
 
     lines: tuple[tuple[bytes, bytes], ...]
     content: bytes
     report: SpeechReport
     ends: float
+    is_renewed: bool = False
 
 
 class Repeats:
@@ -62,13 +67,16 @@ class Repeats:
             self._drop(next(iter(self._kept)))
 
     def find(self, order: Order) -> Repeat | None:
-        """Return what the same order was answered a moment ago."""
+        """Return what the same order was answered a moment ago; whoever is given nothing has it made anew."""
         name = _nameless(order)
         repeat = self._kept.get(name)
-        if repeat is not None and repeat.ends <= self._clock():
+        if repeat is None or self._clock() < repeat.ends:
+            return repeat
+        if repeat.is_renewed or self._clock() >= repeat.ends + RENEWING_SECONDS:
             self._drop(name)
-            return None
-        return repeat
+        else:
+            self._kept[name] = replace(repeat, ends=repeat.ends + RENEWING_SECONDS, is_renewed=True)
+        return None
 
     async def send(self, repeat: Repeat, order: Order, send: Send) -> None:
         """Give an answer again."""

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Self
 
 from portevoix.server.guest import Guest
+from portevoix.server.wyoming.announcement import announce
 from portevoix.server.wyoming.conversation import Conversation
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class WyomingServer:
         self._settings = stage.app.settings.wyoming
         self._server_settings = stage.app.settings.server
         self._stopping: asyncio.Task[None] | None = None
+        self._announcing: asyncio.Task[None] | None = None
         self._unix_inode = 0
         self._listeners: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], Conversation] = {}
@@ -50,6 +52,7 @@ class WyomingServer:
         if self._settings.enabled:
             await self._listen_tcp()
             await self._listen_unix()
+            self._announce()
             self._stopping = asyncio.create_task(self._stop(), name="stop wyoming")
         return self
 
@@ -70,6 +73,9 @@ class WyomingServer:
 
     async def _stop(self) -> None:
         await self._queue.leaving.wait()
+        if self._announcing is not None:
+            self._announcing.cancel()
+            await asyncio.gather(self._announcing, return_exceptions=True)
         for listener in self._listeners:
             listener.close()
         for conversation in self._connections.values():
@@ -103,6 +109,13 @@ class WyomingServer:
         self._listeners.append(listener)
         self._unix_inode = _inode(path)
         logger.info("wyoming.served", extra={"socket": str(path)})
+
+    def _announce(self) -> None:
+        wanted = self._settings.zeroconf
+        if wanted and self.port:
+            name = wanted if isinstance(wanted, str) else ""
+            announcing = announce(name, self._settings.host, self.port)
+            self._announcing = asyncio.create_task(announcing, name="announce wyoming")
 
     @property
     def _limit(self) -> int:
