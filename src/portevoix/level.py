@@ -265,10 +265,11 @@ class Level:
         self.breaker.succeed()
 
     def _bounded(self, utterance: Utterance, budget_seconds: float) -> AsyncGenerator[AudioChunk, None]:
-        """Allow what nobody waits for yet its time: the engine may serve others first."""
+        """Allow what nobody waits for yet its time: an engine in this process serves those first who do."""
         limit = self.settings.limit_seconds(budget_seconds) + utterance.slack_seconds
         stream = deliver(self._translated(utterance), self.engine.delivery)
-        return within(stream, first_seconds=limit, next_seconds=max(1.0, budget_seconds) + utterance.slack_seconds)
+        patience = max(1.0, budget_seconds) + utterance.slack_seconds
+        return within(stream, limit, patience, counts_ahead=self.engine.delivery is Delivery.FRAMES)
 
     async def _translated(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Turn what an engine lets slip into its own failure; a programming error stays one."""

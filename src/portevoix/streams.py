@@ -40,8 +40,9 @@ async def read_ahead(source: AsyncGenerator[AudioChunk, None], seconds: float) -
 
 
 async def within(
-    source: AsyncGenerator[AudioChunk, None], first_seconds: float | None, next_seconds: float | None
-) -> AsyncGenerator[AudioChunk, None]:
+    source: AsyncGenerator[AudioChunk, None], first_seconds: float | None, next_seconds: float | None, *,
+    counts_ahead: bool = False,
+) -> AsyncGenerator[AudioChunk, None]:  # fmt: skip
     """Pass a stream on as long as its chunks come in time; only time spent waiting counts.
 
     The source is pulled in a task of its own, because one that hangs would also hold up its own cancelling. It is
@@ -51,6 +52,7 @@ async def within(
         source: where the chunks come from.
         first_seconds: how long the first chunk may take; None for any time.
         next_seconds: how long each later chunk, or the end, may take; None for any time.
+        counts_ahead: a later chunk may take longer by the audio that the listener still has to hear.
 
     Raises:
         EngineTimeout: a chunk did not come in time.
@@ -58,10 +60,15 @@ async def within(
     """
     pump = _Pump(source, 0)
     allowed_seconds, place = first_seconds, "first"
+    now = asyncio.get_running_loop().time
+    began, ready_seconds = None, 0.0
     try:
         while (chunk := await _in_time(pump, allowed_seconds, place)) is not None:
+            began = now() if began is None else began
+            ready_seconds += chunk.seconds
             yield chunk
-            allowed_seconds, place = next_seconds, "next"
+            ahead_seconds = max(0.0, ready_seconds - (now() - began)) if counts_ahead else 0.0
+            allowed_seconds, place = None if next_seconds is None else next_seconds + ahead_seconds, "next"
     finally:
         await pump.close(_CLOSING_SECONDS)
 

@@ -4,8 +4,10 @@ import asyncio
 import gc
 from contextlib import aclosing, suppress
 
+import numpy as np
 import pytest
 
+from portevoix.audio import AudioChunk
 from portevoix.errors import EngineFailed, EngineTimeout
 from portevoix.streams import read_ahead, within
 from tests.chunk_script import Script, collect, collect_into, pieces
@@ -227,3 +229,22 @@ async def test_one_inside_the_other():
     with pytest.raises(EngineTimeout):
         await collect_into(got, stream)
     assert (got, script.closed, others()) == ([ONE, TWO], 1, set())
+
+
+@virtual
+async def test_who_has_audio_to_hear_may_wait_for_more_as_long_where_that_counts():
+    async def chunks():
+        yield tone_of(5.0)
+        await asyncio.sleep(4.0)
+        yield tone_of(1.0)
+        await asyncio.sleep(4.0)
+        yield tone_of(1.0)
+
+    def tone_of(seconds):
+        return AudioChunk(np.zeros(int(8000 * seconds), np.float32), 8000)
+
+    heard = []
+    with pytest.raises(EngineTimeout):
+        async for chunk in within(chunks(), 1.0, 1.0, counts_ahead=True):
+            heard.append(chunk)
+    assert [chunk.seconds for chunk in heard] == [5.0, 1.0]

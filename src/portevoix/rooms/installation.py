@@ -67,13 +67,23 @@ async def _in_process(order: Order, tell: Step) -> None:
             event = step.pop("event")
             if event == "failed":
                 raise KINDS.get(step["code"], RoomError)(step["what"], step["why"], step["hint"])
-            tell(event, step)
-            if event == "done":
+            if event == "done":  # told by whoever asked, once nothing of the process is left
                 return
+            tell(event, step)
         raise RoomError(f"the process that installs {order.recipe.name} ended without a word", child.last_words(),
                         "The log says more; memory may have run out.")  # fmt: skip
     finally:
-        await asyncio.shield(child.end())
+        await _ended(child)
+
+
+async def _ended(child: ChildProcess) -> None:
+    """End a process, and do so to the end when this is cancelled."""
+    ending = asyncio.ensure_future(child.end())
+    try:
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await ending
+        raise
 
 
 class _Lines:

@@ -63,6 +63,8 @@ class ConfigDesk:
         """Put the configuration in the body in force, YAML or JSON; with `dry_run`, only check and try it."""
         require_this_machine(request)
         content = await read_bytes(request, MAX_BYTES + 1)
+        if not content.strip():
+            raise InvalidParameter("the body holds no configuration", hint="Send the file's content, YAML or JSON.")
         name = "".join(part for part in request.query_params.get("name", "") if part.isprintable())[:LONGEST_NAME]
         try:
             outcome = await self._rollout.apply(
