@@ -63,6 +63,14 @@ def said(messages: list[dict], name: str = "pcm_16000", vocabulary=WORDS) -> lis
     return hear_words(decode(audio, name), FORMATS[name], vocabulary) if audio else []
 
 
+def hear_until(connection, words: list[str]) -> list[dict]:
+    """Return the messages up to the one with the last of `words`; a busy machine joins several in one."""
+    messages: list[dict] = []
+    while said(messages, vocabulary=words) != words:
+        messages.append(json.loads(connection.recv(60)))
+    return messages
+
+
 @contextmanager
 def socket(server, kind_of: str = "multi-stream-input", voice: str = "alpha-en", **query):
     params = "&".join(f"{name}={value}" for name, value in {"output_format": "pcm_16000", **query}.items())
@@ -242,8 +250,7 @@ def test_its_client_sees_an_error():
 def test_audio_comes_before_the_text_has_ended(server):
     with socket(server, "stream-input") as connection:
         tell(connection, {"text": " ", "voice_settings": {"speed": 1}}, {"text": "one two. Thr"})
-        first = [json.loads(connection.recv(10)) for _ in range(2)]
-        assert said(first, vocabulary=["one", "two."]) == ["one", "two."]
+        hear_until(connection, ["one", "two."])
         tell(connection, {"text": "ee "}, {"text": "", "flush": False})
         heard = hear(connection)
         assert said(heard, vocabulary=["Three"]) == ["Three"]
@@ -255,12 +262,12 @@ def test_audio_comes_before_the_text_has_ended(server):
 def test_a_flush_speaks_half_a_sentence_and_leaves_the_context_open(server):
     with socket(server) as connection:
         tell(connection, {"text": "one two ", "context_id": "a"}, {"context_id": "a", "flush": True})
-        first = [json.loads(connection.recv(10)) for _ in range(2)]
+        first = hear_until(connection, ["one", "two"])
         tell(connection, {"text": "three.", "context_id": "a", "flush": True}, closing("a"))
         heard = first + hear(connection)
         assert said(heard, vocabulary=["one", "two", "three."]) == ["one", "two", "three."]
         assert {message["contextId"] for message in heard} == {"a"}
-        assert [message["isFinal"] for message in heard] == [False, False, False, True]
+        assert [message["isFinal"] for message in heard] == [False] * (len(heard) - 1) + [True]
 
 
 def test_what_livekit_sends(server):
@@ -318,12 +325,11 @@ def test_closing_what_was_not_flushed_interrupts_at_once():
     alpha = kind("alpha", faults=[hangs(after_words=2)])
     with served(make_app(alpha)) as server, socket(server) as connection:
         tell(connection, {"text": "one two three. Four five ", "context_id": "a"})
-        first = [json.loads(connection.recv(10)) for _ in range(2)]
+        hear_until(connection, ["one", "two"])
         tell(connection, {"context_id": "a", "close_context": True}, {"text": "six.", "context_id": "a", "flush": True})
         assert [message for message in hear(connection)] == [{"isFinal": True, "contextId": "a"}]  # noqa: C416
         tell(connection, {"context_id": "a", "close_context": True})
         assert said(hear(connection), vocabulary=["six."]) == ["six."]
-        assert said(first, vocabulary=WORDS) == ["one", "two"]
         assert alpha.made[0].listeners == 0
         assert alpha.made[0].words == ["one", "two", "six."]
 
