@@ -16,7 +16,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from portevoix.rooms.lock import try_lock
+from portevoix.locks import try_lock
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "scripts" / "checkpoints"

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from portevoix.locks import is_locked
 from portevoix.models.catalogue import Catalogue, Model, load_catalogue
 from portevoix.models.downloads import Downloads
 from portevoix.models.folders import FolderStore
 from portevoix.models.licences import LicenceBook, LicenceNotAccepted
-from portevoix.models.locks import is_locked, lock_of
+from portevoix.models.locks import lock_of
 from portevoix.models.progress import Progress
 from portevoix.models.store import Store
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from portevoix.errors import NotWritable
+from portevoix.locks import drop_lock, is_locked, share_lock, take_lock
 from portevoix.rooms.faults import RoomInUse
-from portevoix.rooms.lock import drop_lock, is_locked, share_lock, take_lock
 
 NOTE = "room.json"
 PACKAGES = ".packages"

@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from portevoix.rooms.lock import try_lock
+from portevoix.locks import try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from portevoix.errors import NotWritable
+from portevoix.locks import take_lock
 from portevoix.rooms.environments import (
     NOTE,
     EnvironmentShelf,
@@ -14,7 +15,6 @@ from portevoix.rooms.environments import (
     occupy,
 )
 from portevoix.rooms.faults import RoomInUse
-from portevoix.rooms.lock import take_lock
 from tests.rooms import tenancy
 
 
