@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-VOICES = Path("tests/fixtures/voices").absolute()
+from tests.e2e.command_line import UNHURRIED, VOICES
+
 TEXT = "Une phrase que le serveur connaît déjà."
 
 
@@ -23,6 +24,8 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self._environ = {
             **os.environ,
+            **UNHURRIED,
+            "PORTEVOIX_ADVANCED__LOAD_PATIENCE_SECONDS": "60",
             "PORTEVOIX_VOICES": str(VOICES),
             "XDG_CACHE_HOME": str(folder / "cache"),
             "XDG_DATA_HOME": str(folder / "data"),
@@ -44,7 +47,7 @@ class Server:
 
     def speak(self, text: str) -> httpx.Response:
         body = {"model": "tts-1", "voice": "alloy", "input": text, "response_format": "wav"}
-        return httpx.post(f"{self.address}/v1/audio/speech", json=body, timeout=20)
+        return httpx.post(f"{self.address}/v1/audio/speech", json=body, timeout=60)
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     one.start()
     yield one
     one.process.terminate()
-    one.process.wait(20)
+    one.process.wait(60)
     assert one.process.stderr is not None
     one.process.stderr.close()
 
@@ -86,7 +89,7 @@ def test_it_comes_back_and_its_cache_is_whole(server: Server) -> None:
     workers = children(server.process.pid)
     server.kill()
     for listener in listeners:
-        listener.join(20)
+        listener.join(60)
     assert server.process.stderr is not None
     server.process.stderr.close()
     server.start()

@@ -11,6 +11,8 @@ from pathlib import Path
 VOICES = Path(__file__).parent.parent / "fixtures" / "voices"
 PATIENCE_SECONDS = 60
 CHOSEN = ("PATH", "PYTHONPATH", "LANG", "TMPDIR", "SYSTEMROOT")
+UNHURRIED = {"PORTEVOIX_ADVANCED__FIRST_AUDIO_BUDGET_FACTOR": "60"}
+"""On a busy machine the first engine may be later than a person would wait: here it is to speak all the same."""
 
 
 @dataclass
@@ -26,7 +28,7 @@ class CommandLine:
         coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}
         kept = {name: os.environ[name] for name in CHOSEN if name in os.environ}
         silent = {"XDG_RUNTIME_DIR": str(self.folder / "runtime"), "HOME": str(self.folder)}
-        return {**kept, **coverage, **own, **silent, "PORTEVOIX_VOICES": str(VOICES), **self.variables}
+        return {**kept, **coverage, **own, **silent, "PORTEVOIX_VOICES": str(VOICES), **UNHURRIED, **self.variables}
 
     def command(self, *arguments):
         return [sys.executable, "-m", "portevoix", *map(str, arguments)]

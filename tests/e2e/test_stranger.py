@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.command_line import UNHURRIED
+
 ENGINE = """
 from dataclasses import dataclass, field
 import numpy as np
@@ -61,7 +63,7 @@ def stranger(tmp_path: Path) -> dict[str, str]:
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: whistle\nVersion: 1.0\n", encoding="utf-8")
     (information / "entry_points.txt").write_text("[portevoix.engines]\nwhistle = whistle:Whistle\n", encoding="utf-8")
     folders = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_DATA_HOME": str(tmp_path / "data")}
-    return {**os.environ, "PYTHONPATH": str(tmp_path), **folders}
+    return {**os.environ, **UNHURRIED, "PYTHONPATH": str(tmp_path), **folders}
 
 
 def portevoix(environ: dict[str, str], *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.command_line import UNHURRIED
 from tests.humming import FILE
 
 PAGE = Path(__file__).parents[2] / "docs" / "writing-an-engine.md"
@@ -33,7 +34,7 @@ def stranger(tmp_path: Path) -> dict[str, str]:
     content = re.search(r"```json\n(.+?)```", page, re.DOTALL)
     (model / "voice.json").write_text(content[1], encoding="utf-8")
     return {
-        **os.environ, "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        **os.environ, **UNHURRIED, "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "XDG_DATA_HOME": str(tmp_path / "data"), "PORTEVOIX_MODELS__FOLDER": str(tmp_path / "models"),
     }  # fmt: skip
 
