@@ -10,6 +10,7 @@ with hub({"fr/x/x.onnx": b"…"}) as one:
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import threading
@@ -24,6 +25,8 @@ REPOSITORY = "rhasspy/piper-voices"
 COMMIT = "c10ece1aade47bb51c153c893d14e5bf8e5b7117"
 PORTAL = b"<html><body>Please log in</body></html>"
 PIECE = 65_536
+ON_THE_WAY = ("cut", "stall", "trickle", "flip", "short", "whole", "bare", "gzip", "misplaced", "refused")
+"""Kinds of faults that only where the bytes lie has."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,11 @@ class Fault:
     """Say what goes wrong with one request.
 
     Attributes:
-        kind: `answer` a status in place of the file, `cut` the connection after `after` bytes, `close` it without an
-            answer, `hang` without one, `stall` after `after` bytes, `trickle`, `flip` a byte, `short` (a wrong size),
-            `portal` (a web page), `loop` (redirects without end), `whole` (ignores Range).
+        kind: `answer` a status in place of the file (`refused`: only where the bytes lie), `cut` the connection after
+            `after` bytes, `close` it without an answer, `hang` without one, `stall` after `after` bytes, `trickle`,
+            `flip` a byte, `short` (a wrong size), `portal` (a web page), `loop` (redirects without end), `whole`
+            (ignores Range), `bare` (no length: the end of the connection is the end), `gzip` (packs what nobody wanted
+            packed), `misplaced` (another part than asked).
         status: of an `answer`.
         code: its `X-Error-Code`, or "".
         retry_after: its `Retry-After`, or "".
@@ -178,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
     def refer(self, headers: dict[str, str]) -> None:
         """Answer on the hub's own host: refuse, or send to where the bytes lie."""
         fault = self.hub.faults[0] if self.hub.faults else None
-        if fault is not None and fault.kind not in ("cut", "stall", "trickle", "flip", "short", "whole"):
+        if fault is not None and fault.kind not in ON_THE_WAY:
             self.deliver(headers, self.hub.next_fault())
         elif not self.is_let_in(headers) or (content := self.content()) is None:
             self.deliver(headers, None)
@@ -191,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def deliver(self, headers: dict[str, str], fault: Fault | None) -> None:
         match fault:
-            case Fault(kind="answer"):
+            case Fault(kind="answer" | "refused"):
                 self.refuse(fault.status, fault.code, fault.retry_after)
             case Fault(kind="close"):
                 self.close_connection = True
@@ -240,9 +245,16 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[:-1]
         self.send_response(206 if begin else 200)
         if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            told = begin + 1 if kind == "misplaced" else begin
+            self.send_header("Content-Range", f"bytes {told}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Type", "application/octet-stream")
-        self.send_header("Content-Length", str(len(body)))
+        if kind == "gzip":
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
+        if kind == "bare":
+            self.close_connection = True
+        else:
+            self.send_header("Content-Length", str(len(body)))
         if self.host == "hub":
             self.state(content)
         self.end_headers()

@@ -15,7 +15,7 @@ from portevoix.cache.disk import DiskTier
 from portevoix.cache.memory import MemoryTier
 from portevoix.chain import Chain
 from portevoix.clock import Clock, system_clock
-from portevoix.config import Loaded, load
+from portevoix.config import Loaded, load, load_values
 from portevoix.config.settings import BackendSettings, Settings
 from portevoix.engine import Engine, Surroundings
 from portevoix.events import FanOut, Hook
@@ -28,6 +28,7 @@ from portevoix.models.downloads import Downloads
 from portevoix.models.hub import hub_of, total_timeout_of
 from portevoix.models.library import Library
 from portevoix.models.store import Store
+from portevoix.privacy import tell_nobody
 from portevoix.readings import watch_cache, watch_disks, watch_levels, watch_queue_limits, watch_translator
 from portevoix.references.judgement import Bounds
 from portevoix.references.recordings import RecordingLimits, Recordings
@@ -135,16 +136,19 @@ class App:
 
 
 def read_configuration(
-    path: Path | str | None = None, environ: Mapping[str, str] | None = None,
+    path: Path | str | Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None,
     engines: Mapping[str, type[Engine]] | None = None,
 ) -> Loaded:  # fmt: skip
-    """Return the configuration from a file (or where it is usually found) and the environment.
+    """Return the configuration from a file (or where it is usually found), or as given, and the environment.
 
     Raises:
         ConfigError: it cannot be used; names every problem.
     """
     engines = installed_engines() if engines is None else engines
-    return load(None if path is None else Path(path), os.environ if environ is None else environ, engines).or_raise()
+    environ = os.environ if environ is None else environ
+    if isinstance(path, Mapping):
+        return load_values(path, environ, engines).or_raise()
+    return load(None if path is None else Path(path), environ, engines).or_raise()
 
 
 def build(
@@ -172,6 +176,7 @@ def build(
     Raises:
         ConfigError: traces are wanted and cannot be made.
     """
+    tell_nobody()
     settings = loaded.settings
     engines = installed_engines() if engines is None else engines
     metrics = Metrics() if beside is None else beside.metrics
@@ -184,8 +189,8 @@ def build(
     notify = FanOut(metrics, watch, *hooks, *((tracing,) if tracing else ()))
     cache = _shared_cache(settings, beside) or _cache(settings, clock)
     patience = settings.advanced.load_patience_seconds if patience_seconds is None else patience_seconds
-    surroundings = _surroundings(settings, clock)
     residency = Residency() if beside is None else beside.residency
+    surroundings = replace(_surroundings(settings, clock), residency=residency)
     levels = tuple(
         _shared_level(engines[name], settings, patience, cache, beside)
         or Level(
@@ -357,6 +362,7 @@ def _speaker_settings(settings: Settings, max_text_length: int | None) -> Speake
         max_text_length=advanced.max_text_length if max_text_length is None else max_text_length,
         sanitizes_text=advanced.sanitize_text,
         read_ahead_seconds=advanced.read_ahead_seconds,
+        lead_in_seconds=advanced.lead_in_seconds,
         aliases=settings.voices,
         respell=Respelling(settings.replacements),
     )

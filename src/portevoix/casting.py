@@ -39,12 +39,15 @@ def find_level(levels: Sequence[Level], name: str) -> Level:
 def find_voice(levels: Sequence[Level], wanted: str) -> Voice:
     """Return the voice that `wanted` names: `name` or `engine:name`, of the first level that has it.
 
+    Where no voice is written so, one that differs in capitals alone is meant.
+
     Raises:
         VoiceNotFound: no level knows it; suggests the nearest names.
     """
     engine, _, name = wanted.rpartition(":")
     voices = [voice for level in levels if engine in ("", level.name) for voice in level.engine.voices()]
     matching = [voice for voice in voices if voice.name == name]
+    matching = matching or [voice for voice in voices if voice.name.casefold() == name.casefold()]
     if matching:
         return min(matching, key=lambda voice: not voice.is_installed)
     known = sorted({voice.name for voice in voices})

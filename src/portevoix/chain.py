@@ -116,7 +116,10 @@ class Chain:
 
     def _candidates(self, utterance: Utterance, run: Run) -> list[Candidate]:
         """Return who may speak, in order: the sound ones, those that fell in this request, and silence last."""
-        candidates = cast(self.for_language(utterance.language), utterance.voice, utterance.language)
+        levels = self.for_language(utterance.language)
+        if not run.takes_silence:
+            levels = tuple(level for level in levels if not level.engine.is_silent)
+        candidates = cast(levels, utterance.voice, utterance.language)
 
         def rank(one: Candidate) -> tuple[bool, bool, bool]:
             cannot_clone = utterance.reference is not None and not one.voice.can_clone
@@ -201,7 +204,9 @@ class Chain:
                 await self._wait(racing, may_give_up=bool(waiting))
                 winner = self._judge(racing, waiting, run)
         finally:
-            self._dismiss([entrant for entrant in racing if entrant is not winner], run)
+            losers = [entrant for entrant in racing if entrant is not winner]
+            self._dismiss(losers, run)
+        waiting[:0] = [loser.candidate for loser in losers]  # none has failed: any may go on where the winner breaks
         return winner
 
     def _enter(self, candidate: Candidate, utterance: Utterance, run: Run, *, may_know_it: bool) -> _Entrant:

@@ -19,6 +19,7 @@ from portevoix.clock import Clock, system_clock
 
 if TYPE_CHECKING:
     from portevoix.audio import AudioChunk
+    from portevoix.rooms.residency import Residency
     from portevoix.speech import Utterance, Voice
 
 
@@ -76,6 +77,7 @@ class Surroundings:
         clock: the time.
         models_folder: where models that are folders of files lie, each in one of its own name.
         rooms_folder: where the environments of heavy engines are, each in one of its own name.
+        residency: decides how long what an engine loads by itself may stay in memory; None where nobody does.
     """
 
     voice_folders: tuple[Path, ...] = ()
@@ -85,6 +87,7 @@ class Surroundings:
     clock: Clock = system_clock
     models_folder: Path = field(default_factory=lambda: Path.cwd() / "models")
     rooms_folder: Path = field(default_factory=lambda: Path.cwd() / "rooms")
+    residency: Residency | None = field(default=None, compare=False)
 
 
 class Engine(Protocol):
@@ -149,6 +152,14 @@ class KeepsProcesses(Protocol):
 
     def processes(self) -> tuple[int, ...]:
         """Return the numbers of those that are alive now, the longest kept first; cheap, never blocks."""
+
+
+@runtime_checkable
+class LoadsVoices(Protocol):
+    """Say of an engine that is ready that it loads a voice when it is asked for, and may be waited for then."""
+
+    def is_in_memory(self, voice: str) -> bool:
+        """Tell whether the voice of this name is loaded; cheap."""
 
 
 def takes_part(engine: type[Engine]) -> bool:

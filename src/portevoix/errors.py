@@ -52,6 +52,16 @@ class PortevoixError(Exception):
         """Return what failed and why."""
         return ": ".join(part for part in (self.what, self.why) if part)
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """Return code, what, why and hint by name, for another process to read."""
+        return {"code": self.code, "what": self.what, "why": self.why, "hint": self.hint}
+
+    @property
+    def in_full(self) -> str:
+        """Return what failed, why, and what to do about it, as one sentence after the other."""
+        return ". ".join(part for part in (str(self), self.hint) if part)
+
 
 class RequestError(PortevoixError):
     """Refuse a request that no engine could serve as it stands.

@@ -84,6 +84,13 @@ class DownloadLog:
             logger.info("download.ended", extra=facts)
 
 
+def observe_downloads(app: App) -> None:
+    """Count and log the downloads of an app from now on; calling it again changes nothing."""
+    listeners = app.library.downloads.listeners
+    if not any(isinstance(one, DownloadLog) for one in listeners):
+        listeners += [DownloadMetrics(app.metrics.registry), DownloadLog()]
+
+
 class Fetching:
     """Keep looking for voices that are wanted and missing, until none is."""
 
@@ -92,8 +99,7 @@ class Fetching:
         self._app = app
         self._pause = pause
         self._told = ""
-        if not app.library.downloads.listeners:
-            app.library.downloads.listeners += [DownloadMetrics(app.metrics.registry), DownloadLog()]
+        observe_downloads(app)
 
     async def run(self) -> None:
         """Fetch and prove; after a failure wait, each time longer, and try again. Ends when nothing is missing.

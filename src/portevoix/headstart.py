@@ -11,6 +11,7 @@ from portevoix.audio import AudioChunk
 from portevoix.casting import Candidate
 from portevoix.engine import Delivery
 from portevoix.speech import Utterance
+from portevoix.tasks import end_tasks
 
 SECONDS_PER_CHARACTER = 0.05
 """How long a character is heard at least; the rest of a sentence is taken to be this short, never too long."""
@@ -49,8 +50,7 @@ class HeadStart:
 
     async def aclose(self) -> None:
         """Stop the work, unless somebody else asked for the same."""
-        self._first.cancel()
-        await asyncio.gather(self._first, return_exceptions=True)
+        await end_tasks(self._first)
         await self._chunks.aclose()
 
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import asdict, is_dataclass, replace
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, ClassVar
 
 from portevoix.audio import AudioChunk
 from portevoix.cache.cache import SpeechCache
@@ -16,10 +16,9 @@ from portevoix.cache.flight import Flights
 from portevoix.cache.keys import sentence_key
 from portevoix.cache.recording import Recording
 from portevoix.clock import Clock, system_clock
-from portevoix.engine import Delivery, Engine, EngineState, Phase
+from portevoix.engine import Delivery, Engine, EngineState, LoadsVoices, Phase
 from portevoix.errors import (
     CannotSay,
-    CircuitOpen,
     EngineDied,
     EngineError,
     EngineFailed,
@@ -35,13 +34,13 @@ from portevoix.holding import deliver
 from portevoix.level_settings import LevelSettings
 from portevoix.masking import masked
 from portevoix.resilience.breaker import CircuitBreaker, State
+from portevoix.resilience.guarded import PROGRAMMING_ERRORS, Guarded
 from portevoix.rooms.residency import MemoryShort, Residency
 from portevoix.speech import Reference, Source, Utterance, Voice, language_family
 from portevoix.streams import within
 
 logger = logging.getLogger(__name__)
 
-PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 KNOWN_KEYS = 1024
 KNOWN_LANGUAGES = 256
 REPLAY_SECONDS = 1.0
@@ -50,15 +49,20 @@ REPLAY_SECONDS = 1.0
 LAST_RESORT_PATIENCE_SECONDS = 5.0
 """How long an engine that is loading is waited for when nobody else can speak."""
 
+VOICE_LOADING_SECONDS = 2.0
+"""How much later an engine may be that has to load the voice first: a short wait is heard less than another voice."""
+
 TRIAL_PHRASES = {"fr": "Bonjour, ceci est un essai.", "en": "Hello, this is a trial."}
 
 
-class Level:
+class Level(Guarded[Engine]):
     """Guard one engine of the chain.
 
     Every sentence is looked up in the cache under the engine and voice that speak it; equal sentences asked for at the
     same time are spoken once. The breaker counts each time the engine really worked, however many listened.
     """
+
+    _not_ready_event: ClassVar[str] = "engine.not_ready"
 
     def __init__(
         self,
@@ -73,31 +77,27 @@ class Level:
         residency: Residency | None = None,
     ) -> None:
         """Guard `engine`, which the level owns; `options` are the engine's own and part of a sentence's key."""
-        self.engine = engine
-        self.name = engine.name
+        super().__init__(engine, breaker, clock)
         self.settings = settings
-        self.breaker = breaker or CircuitBreaker(clock=clock)
-        self.breaker.on_change = self._breaker_moved
         self._cache = cache
         self._options = asdict(options) if is_dataclass(options) and not isinstance(options, type) else {}
         self._clock = clock
         self._notify = notify
         self._residency = residency or Residency()
+        self._has_loaded = False
         self._flights = Flights()
         self._chosen: dict[str, tuple[tuple[Voice, ...], Voice | None]] = {}
         self._key_of = lru_cache(maxsize=KNOWN_KEYS, typed=True)(self._make_key)
-        self._trial: asyncio.Task[None] | None = None
-        self._loading: asyncio.Task[None] | None = None
-        self.last_error: EngineError | None = None
-
-    def state(self) -> EngineState:
-        """Return where the engine stands."""
-        return self.engine.state()
 
     def can_speak(self) -> bool:
-        """Tell whether a request would be spoken, or answered with silence, by this level now."""
+        """Tell whether a request would be spoken, or answered with silence, by this level now.
+
+        One that has only left memory for a while would: else a server that was idle would not be asked any more.
+        """
         has_voice = any(voice.is_installed for voice in self.engine.voices())
-        return self.state().phase is Phase.READY and not self.breaker.is_open() and has_voice
+        phase = self.state().phase
+        is_there = phase is Phase.READY or (phase is Phase.IDLE and self._has_loaded)
+        return is_there and not self.breaker.is_open() and has_voice
 
     def voice_for(self, language: str) -> Voice | None:
         """Return the voice of this level for a language: the configured one, else the engine's first that is there."""
@@ -126,7 +126,7 @@ class Level:
     def refusal(self, voice: Voice) -> EngineError | None:
         """Return why the engine is not even asked, or None when it can be."""
         if self.breaker.is_open():
-            self._try_to_recover(voice)
+            self._try_to_recover(partial(self._recover, voice))
             return self._resting()
         if not voice.is_installed:
             return ModelMissing(voice.why_not or f"{self.name} lacks its voice", hint=voice.hint)
@@ -147,18 +147,9 @@ class Level:
 
     def _budget_seconds(self, utterance: Utterance) -> float:
         whole = self.engine.delivery is Delivery.SENTENCES or self.engine.state().makes_sentences_whole
-        return self.settings.budget_seconds(utterance, makes_it_whole=whole)
-
-    def begin_loading(self) -> None:
-        """Start loading in the background, once."""
-        if self._loading is None or self._loading.done():
-            self._loading = asyncio.create_task(self._load_quietly(), name=f"load {self.name}")
-
-    async def load(self) -> None:
-        """Load the engine and wait for it; errors are left in its state."""
-        self.begin_loading()
-        if self._loading:
-            await asyncio.shield(self._loading)
+        budget = self.settings.budget_seconds(utterance, makes_it_whole=whole)
+        loads = isinstance(self.engine, LoadsVoices) and not self.engine.is_in_memory(utterance.voice.name)
+        return budget + VOICE_LOADING_SECONDS if loads else budget
 
     async def meet(self) -> None:
         """Load an engine that does not know its voices before, so that it can be cast."""
@@ -200,11 +191,7 @@ class Level:
 
     async def aclose(self) -> None:
         """End the background work and close the engine."""
-        for task in (self._trial, self._loading):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        await self.engine.aclose()
+        await super().aclose()
         await self._residency.forget(self.engine)
 
     async def prove(self, language: str) -> float:
@@ -213,8 +200,7 @@ class Level:
         Raises:
             EngineError: it could not.
         """
-        async with self._residency.hold(self.engine):
-            await self.engine.load()
+        await self._load()
         voice = self.voice_for(language) or next(iter(self.engine.voices()), None)
         if voice is None:
             raise EngineUnavailable(f"{self.name} has no voice")
@@ -287,7 +273,7 @@ class Level:
         self.last_error = error
         self.breaker.fail()
         if self.breaker.is_open():
-            self._try_to_recover(voice)
+            self._try_to_recover(partial(self._recover, voice))
 
     def _keeper(self, key: str) -> Any:
         def keep(chunks: list[AudioChunk]) -> None:
@@ -314,28 +300,14 @@ class Level:
             parameters=dict(said.parameters),
         )
 
-    async def _load_quietly(self) -> None:
-        try:
-            async with self._residency.hold(self.engine):
-                await self.engine.load()
-        except EngineError as error:
-            self.last_error = error
-            logger.info("engine.not_ready", extra={"engine": self.name, "code": error.code, "why": str(error)})
-
-    def _resting(self) -> CircuitOpen:
-        seconds = self.breaker.rest_seconds
-        return CircuitOpen(f"{self.name} rests for {seconds:.0f} s", str(self.last_error or ""),
-                           "It is tried again by itself.")  # fmt: skip
+    async def _load(self) -> None:
+        async with self._residency.hold(self.engine):
+            await super()._load()
+        self._has_loaded = True
 
     def _breaker_moved(self, state: State) -> None:
-        level = logging.WARNING if state == "open" else logging.INFO
-        logger.log(level, "breaker.moved", extra={"engine": self.name, "state": state})
+        super()._breaker_moved(state)
         self._notify(BreakerMoved(self.name, state, self.breaker.rest_seconds))
-
-    def _try_to_recover(self, voice: Voice) -> None:
-        """Begin the background trials, unless they are under way."""
-        if self._trial is None or self._trial.done():
-            self._trial = asyncio.create_task(self._recover(voice), name=f"trial of {self.name}")
 
     async def _recover(self, voice: Voice) -> None:
         """Try the engine after each rest, with somebody else's words than the user's, until it speaks."""

@@ -72,7 +72,7 @@ def drop_lock(file: IO[bytes], path: Path) -> None:
 
 def is_locked(path: Path) -> bool:
     """Tell whether some process holds the file at `path`, alone or shared."""
-    with suppress(FileNotFoundError, PermissionError), path.open("rb") as file:
+    with suppress(OSError), path.open("rb") as file:
         try:
             try_lock(file)
         except OSError:

@@ -21,7 +21,8 @@ def configure_logging(form: str = "human", level: str = "INFO", stream: TextIO |
 
     Args:
         form: `human` for `12:03:04 WARNING engine.failed engine=… why="…"`, `json` for one object a line.
-        level: least severity of the house's own records, a name of `logging`; others' begin at WARNING.
+        level: least severity of the house's own records, a name of `logging`; others' begin at WARNING, piper's at
+            ERROR.
         stream: where to.
 
     Returns:
@@ -35,6 +36,7 @@ def configure_logging(form: str = "human", level: str = "INFO", stream: TextIO |
         root.removeHandler(former)
     root.addHandler(handler)
     logging.getLogger("portevoix").setLevel(level)
+    logging.getLogger("piper").setLevel("ERROR")  # its warnings quote what is being said
     return handler
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +13,7 @@ import numpy as np
 from portevoix.app import App, build, read_configuration
 from portevoix.audio import AudioChunk
 from portevoix.codecs.wav import wav_file
+from portevoix.loop_thread import LoopThread
 from portevoix.speaker import Speech
 from portevoix.speech import SpeechReport, SpeechRequest
 
@@ -38,11 +37,9 @@ class BlockingSpeaker(AbstractContextManager["BlockingSpeaker"]):
         Raises:
             ConfigError: it cannot be used.
         """
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="portevoix", daemon=True)
+        self._thread = LoopThread("portevoix")
         self.app: App = build(read_configuration(config_path), patience_seconds=LOAD_PATIENCE_SECONDS)
         self.report = SpeechReport()
-        self._thread.start()
 
     def speak(self, text: str, **wishes: Any) -> bytes:
         """Return the text as a complete WAV file, 16 bit mono; `wishes` are fields of `SpeechRequest`.
@@ -71,11 +68,9 @@ class BlockingSpeaker(AbstractContextManager["BlockingSpeaker"]):
 
     def close(self) -> None:
         """Stop everything; the speaker cannot be used any more."""
-        if self._thread.is_alive():
+        if self._thread.is_running:
             self._wait(self.app.aclose())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+            self._thread.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -83,17 +78,11 @@ class BlockingSpeaker(AbstractContextManager["BlockingSpeaker"]):
         """Close it."""
         self.close()
 
-    def _wait(self, work: Coroutine[Any, Any, T] | Any) -> T:
+    def _wait(self, work: Awaitable[T]) -> T:
         async def run() -> T:
-            result: T = await work
-            return result
+            return await work
 
-        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        return self._thread.wait(run())
 
 
 async def _close(chunks: AsyncGenerator[AudioChunk, None]) -> None:

@@ -22,6 +22,7 @@ class Run:
         attempts: what each engine did, in order.
         fallen: engines that failed in this request; they are asked last from then on.
         reads_cache: sentences may come from the cache.
+        takes_silence: silence may stand for speech where nobody can speak, or not in time.
         hook: told each attempt.
         reasons: errors of the sentence that is being spoken, by engine.
         revived: engines whose process died in this sentence and that are asked once more.
@@ -35,6 +36,7 @@ class Run:
     attempts: list[Attempt] = field(default_factory=list)
     fallen: set[str] = field(default_factory=set)
     reads_cache: bool = True
+    takes_silence: bool = True
     hook: Hook = ignore
     reasons: list[tuple[str, EngineError]] = field(default_factory=list)
     revived: set[str] = field(default_factory=set)

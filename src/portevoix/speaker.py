@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -38,9 +38,7 @@ from portevoix.speech import (
 )
 from portevoix.streams import read_ahead
 from portevoix.text.language import guess_language
-from portevoix.text.sanitize import sanitize
-from portevoix.text.sentences import SentenceSplitter
-from portevoix.text.speakable import is_speakable
+from portevoix.text.preparation import Preparation
 
 SPOKEN_LANGUAGES = ("fr", "en")
 DEFAULT_VOICE = ""
@@ -61,6 +59,7 @@ class SpeakerSettings:
         max_piece_length: longest piece in characters that one engine gets at once.
         sanitizes_text: emoji, markup and control characters are taken out before speaking.
         read_ahead_seconds: how much speech is made before the listener asks for it.
+        lead_in_seconds: silence to begin with, for devices that need time to wake and would swallow the first word.
         aliases: voice for a name that clients ask for, or one for each language; `name#speaker` is one of its speakers.
         respell: changes how words of a sentence are written, before anything else is done to it.
     """
@@ -70,6 +69,7 @@ class SpeakerSettings:
     max_piece_length: int = 400
     sanitizes_text: bool = True
     read_ahead_seconds: float = 30.0
+    lead_in_seconds: float = 0.0
     aliases: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     respell: Callable[[str], str] = str
 
@@ -202,7 +202,8 @@ class Speaker:
         """Return a request with what its voice's name stands for: a stored recording, or one speaker of a voice."""
         if not isinstance(request.voice, str) or request.reference is not None:
             return request
-        alias = self.settings.aliases.get(request.voice, request.voice)
+        name = _plain_name(request.voice)
+        alias = self.settings.aliases.get(name, name)
         if isinstance(alias, str) and "#" in alias:
             voice, _, speaker = alias.partition("#")
             return replace(request, voice=voice, speaker=speaker if request.speaker is None else request.speaker)
@@ -213,6 +214,7 @@ class Speaker:
         """Return the voice behind the name that was asked for; None for the best one of the language."""
         if voice is None:
             return None
+        voice = _plain_name(voice)
         alias = self.settings.aliases.get(voice, DEFAULT_VOICE if voice in CLIENT_VOICES else voice)
         if isinstance(alias, str):
             return alias or None
@@ -227,12 +229,14 @@ class _Telling:
 
     def __init__(self, speaker: Speaker, request: SpeechRequest) -> None:
         self._speaker = speaker
-        self._settings = speaker.settings
+        settings = speaker.settings
+        self._preparation = Preparation(settings.max_piece_length, settings.sanitizes_text, settings.respell)
+        self._lead_in_seconds = settings.lead_in_seconds
         self._clock = speaker._clock  # noqa: SLF001 - one noun in two classes: the speaker and what it is telling
         request = speaker.borrowed(request)
         self._request = request if request.request_id else replace(request, request_id=uuid.uuid4().hex[:12])
         self._run = Run(self._request.request_id, reads_cache=request.reads_cache, hook=speaker._notify,  # noqa: SLF001
-                        clock=self._clock)  # fmt: skip
+                        takes_silence=request.takes_silence, clock=self._clock)  # fmt: skip
         self._number = next(speaker._numbers)  # noqa: SLF001
         self._began = self._clock()
         self._report = SpeechReport(self._request.request_id)
@@ -245,7 +249,7 @@ class _Telling:
         status, code = "cancelled", ""
         try:
             self._speaker.check(self._request, is_text_complete=text is None)
-            async with aclosing(self._joined(self._sentences(text))) as chunks:
+            async with aclosing(self._joined(self._preparation.sentences(self._request.text, text))) as chunks:
                 async for chunk in chunks:
                     self._follow(chunk)
                     yield chunk
@@ -261,25 +265,6 @@ class _Telling:
             seconds = self._clock() - self._began
             self._speaker._notify(Spoken(self.report(), status, seconds, code))  # type: ignore[arg-type]  # noqa: SLF001
 
-    async def _sentences(self, text: AsyncIterator[str] | None) -> AsyncGenerator[list[str], None]:
-        """Yield what is to be said, each sentence as early as it is certain, with those that are certain already."""
-        splitter = SentenceSplitter(self._settings.max_piece_length)
-        known = splitter.feed(self._request.text)
-        if text is not None:
-            yield self._prepared(known)
-            async for more in text:
-                yield self._prepared(splitter.feed(more))
-            known = []
-        yield self._prepared([*known, *splitter.finish()])
-
-    def _prepared(self, pieces: Iterable[str]) -> list[str]:
-        return [prepared for piece in pieces if (prepared := self._prepare(piece))]
-
-    def _prepare(self, piece: str) -> str:
-        piece = self._settings.respell(piece)
-        text = sanitize(piece) if self._settings.sanitizes_text else piece.replace("\0", " ")
-        return text.strip() if is_speakable(text) else ""
-
     async def _spoken(self, sentences: AsyncGenerator[list[str], None]) -> AsyncGenerator[AudioChunk, None]:
         casting = None
         characters = 0
@@ -288,7 +273,7 @@ class _Telling:
                 for place, sentence in enumerate(known):
                     casting = casting or await self._speaker.cast(self._request, sentence)
                     following = known[place + 1] if place + 1 < len(known) else ""
-                    began = self._report.audio_seconds
+                    began = max(self._report.audio_seconds, self._lead_in_seconds)
                     async with aclosing(self._sentence(casting, sentence, following)) as chunks:
                         async for chunk in chunks:
                             yield _with_words(chunk, sentence, characters, began)
@@ -338,7 +323,7 @@ class _Telling:
         joint = None
         async with aclosing(self._spoken(sentences)) as chunks:
             async for chunk in chunks:
-                joint = joint or Joint(chunk.sample_rate)
+                joint = joint or Joint(chunk.sample_rate, self._lead_in_seconds)
                 for joined in joint.push(chunk):
                     yield joined
         for joined in joint.flush() if joint else ():
@@ -369,6 +354,11 @@ class _Telling:
             first = troubles[0]
             why = f"{first.engine} {first.outcome}: {first.why}"
             self._report = replace(self._report, is_degraded=True, why_degraded=why)
+
+
+def _plain_name(voice: str) -> str:
+    """Return a voice's name; those of OpenAI's voices in lower case: menus show them with capitals."""
+    return voice.lower() if voice.lower() in CLIENT_VOICES else voice
 
 
 def _instructions(request: SpeechRequest) -> tuple[tuple[str, Parameter], ...]:

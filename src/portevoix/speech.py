@@ -97,6 +97,7 @@ class SpeechRequest:
         parameters: values for single engines, by the names that these declare; an engine sees those it knows.
         instructions: how to speak, in words, for engines that follow them.
         is_relayed: another server passed it on, so that it is not passed on again.
+        takes_silence: silence may stand for speech where nobody can speak, or not in time.
     """
 
     text: str
@@ -112,6 +113,7 @@ class SpeechRequest:
     parameters: tuple[tuple[str, Parameter], ...] = ()
     instructions: str = ""
     is_relayed: bool = False
+    takes_silence: bool = True
 
 
 @dataclass(frozen=True, slots=True)

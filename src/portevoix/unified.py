@@ -5,8 +5,8 @@ Names, fields and defaults are those that existing programs use.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -21,11 +21,12 @@ import numpy as np
 from portevoix.app import App, build, read_configuration
 from portevoix.clock import Clock, system_clock
 from portevoix.codecs.wav import wav_file
-from portevoix.errors import PortevoixError
+from portevoix.config import Loaded
+from portevoix.errors import InvalidParameter, PortevoixError
+from portevoix.loop_thread import LoopThread
+from portevoix.metrics_port import MetricsPort
 from portevoix.resilience.breaker import CircuitBreaker
 from portevoix.speech import SpeechRequest
-
-logger = logging.getLogger(__name__)
 
 LOAD_PATIENCE_SECONDS = 5.0
 
@@ -69,26 +70,43 @@ class UnifiedTTSManager:
         result = await manager.synthesize("Bonjour à tous")
         ```
 
+    It works on an event loop of its own, so it may be called from any: one after the other, as several `asyncio.run`
+    make them, or several at a time on threads.
+
     Attributes:
-        circuit_breakers: one for each engine, by `TTSBackendType` (an engine without one there by its name).
-        app: the parts it is made of.
+        circuit_breakers: one for each `TTSBackendType`, and by its name for an engine without one there. That of who
+            takes no part stays closed.
+        app: the parts it is made of; they belong to its own event loop.
     """
 
-    def __init__(self, config_path: str | Path | None = "config/tts.yaml") -> None:
+    def __init__(self, config_path: str | Path | Mapping[str, Any] | None = "config/tts.yaml") -> None:
         """Read the configuration; where the default file is missing, the defaults hold. Engines load when first used.
+
+        Args:
+            config_path: the file, or what `yaml.safe_load` made of it.
 
         Raises:
             ConfigError: the configuration cannot be used; names every problem.
         """
-        self.app: App = build(read_configuration(_existing(config_path)), patience_seconds=LOAD_PATIENCE_SECONDS)
+        self._begin(read_configuration(_existing(config_path)))
+
+    def _begin(self, loaded: Loaded) -> None:
+        self.app: App = build(loaded, patience_seconds=LOAD_PATIENCE_SECONDS)
         self.circuit_breakers: Mapping[Any, CircuitBreaker] = MappingProxyType(
-            {_backend(level.name): level.breaker for level in self.app.levels}
+            {kind: CircuitBreaker() for kind in TTSBackendType}
+            | {_backend(level.name): level.breaker for level in self.app.levels}
         )
+        settings = self.app.settings
+        self._thread = LoopThread("portevoix")
+        self._turns = asyncio.Semaphore(settings.advanced.async_workers)
+        self._port = MetricsPort(self.app.metrics.registry, settings.monitoring, settings.server.host)
+        self._port.open()
+        self._is_closed = False
 
     async def synthesize(
         self, text: str, voice: str | None = None, speed: float | None = None, reuse_cache: bool = True  # noqa: FBT001, FBT002
     ) -> TTSResult:  # fmt: skip
-        """Speak `text` and return all of it.
+        """Speak `text` and return all of it; `async_workers` of the configuration are spoken at once, others wait.
 
         Args:
             text: what to say; empty or longer than `max_text_length` is answered with an error.
@@ -99,18 +117,16 @@ class UnifiedTTSManager:
         began = time.perf_counter()
         request = SpeechRequest(text, voice=voice, speed=1.0 if speed is None else speed, reads_cache=reuse_cache)
         try:
-            speech = await self.app.speaker.open(request)
-            samples = [chunk.samples async for chunk in speech]
-            audio = wav_file(np.concatenate(samples), speech.sample_rate)
+            self._be_open()
+            audio, used = await self._thread.run(self._speak(request))
         except PortevoixError as error:
-            return TTSResult(False, TTSBackendType.NONE.value, _since_ms(began), error=_in_words(error))
-        report = speech.report
-        used = TTSBackendType.CACHE.value if report.is_cached else report.engine
+            return TTSResult(False, TTSBackendType.NONE.value, _since_ms(began), error=error.in_full)
         return TTSResult(True, used, _since_ms(began), audio)
 
     async def load(self) -> None:
         """Load every engine now, so that the first text does not wait for it."""
-        await self.app.load()
+        self._be_open()
+        await self._thread.run(self.app.load())
 
     def set_feature_flags(self, **flags: object) -> None:
         """Change feature flags for the texts that follow: `use_unified_tts`, `enable_legacy_mode`,
@@ -122,8 +138,12 @@ class UnifiedTTSManager:
         self.app.flags.change(**flags)
 
     async def close(self) -> None:
-        """Give back processes and memory."""
-        await self.app.aclose()
+        """Give back processes, memory and the port of the metrics; a text after that begins anew."""
+        self._is_closed = True
+        if self._thread.is_running:
+            await self._thread.run(self.app.aclose())
+            await asyncio.to_thread(self._thread.close)
+        await asyncio.to_thread(self._port.close)
 
     async def __aenter__(self) -> Self:
         """Load the engines."""
@@ -134,6 +154,19 @@ class UnifiedTTSManager:
         """Close it."""
         await self.close()
 
+    def _be_open(self) -> None:
+        if self._is_closed:
+            self._begin(self.app.loaded)
+
+    async def _speak(self, request: SpeechRequest) -> tuple[bytes, str]:
+        """Return a WAV file and who spoke; runs on the manager's own loop."""
+        async with self._turns:
+            speech = await self.app.speaker.open(request)
+            samples = [chunk.samples async for chunk in speech]
+        report = speech.report
+        used = TTSBackendType.CACHE.value if report.is_cached else report.engine
+        return wav_file(np.concatenate(samples), speech.sample_rate), used
+
 
 class TTSCache:
     """Keep whole clips in memory: LRU, bounded in bytes, each for a time.
@@ -141,8 +174,17 @@ class TTSCache:
     For programs that keep clips of their own; the manager's own cache keeps sentences, see `portevoix.cache`.
     """
 
-    def __init__(self, max_size_mb: float = 100, ttl_seconds: float = 3600, clock: Clock = system_clock) -> None:
-        """Keep at most `max_size_mb` million bytes."""
+    def __init__(
+        self, max_size_mb: float = 100, ttl_seconds: float = 3600, eviction_policy: str = "LRU",
+        clock: Clock = system_clock,
+    ) -> None:  # fmt: skip
+        """Keep at most `max_size_mb` million bytes.
+
+        Raises:
+            InvalidParameter: another `eviction_policy` than LRU, the least recently used.
+        """
+        if eviction_policy.upper() != "LRU":
+            raise InvalidParameter(f"eviction_policy is {eviction_policy!r:.40}", "it must be LRU")
         self._max_bytes = int(max_size_mb * 1_000_000)
         self._ttl_seconds = ttl_seconds
         self._clock = clock
@@ -186,8 +228,10 @@ class TTSCache:
         self.size_bytes = 0
 
 
-def _existing(config_path: str | Path | None) -> Path | None:
-    """Return the configuration's path; a default that is not there is no error."""
+def _existing(config_path: str | Path | Mapping[str, Any] | None) -> Path | Mapping[str, Any] | None:
+    """Return the configuration or its path; a default that is not there is no error."""
+    if isinstance(config_path, Mapping):
+        return config_path
     if config_path is None or (str(config_path) == "config/tts.yaml" and not Path(config_path).exists()):
         return None
     return Path(config_path)
@@ -202,7 +246,3 @@ def _backend(name: str) -> TTSBackendType | str:
 
 def _since_ms(began: float) -> float:
     return (time.perf_counter() - began) * 1000
-
-
-def _in_words(error: PortevoixError) -> str:
-    return f"{error}. {error.hint}" if error.hint else str(error)

@@ -27,9 +27,14 @@ ALPHABETS = [
     "ÆØÅßþðŁ√∑€£¥%‰",
 ]
 
+SIGNS = [".", ".,", "-", "'", "_", ". ", " . "]
+"""A letter and a sign in endless turns is what native libraries bear worst."""
+
 
 def word(dice: random.Random) -> str:
     alphabet = dice.choice(ALPHABETS)
+    if dice.random() < 0.2:
+        return (dice.choice(alphabet) + dice.choice(SIGNS)) * dice.choice([3, 30, 150])
     return "".join(dice.choice(alphabet) for _ in range(dice.choice([1, 2, 5, 12, 60])))
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import wave
+from pathlib import Path
 
 import av
 import numpy as np
@@ -65,6 +66,25 @@ def test_overwrites_the_file_that_was_named(shell, tmp_path):
     assert shell.run("say", "Bonjour", "-o", "out.wav").returncode == 0
     assert is_audible(samples_of(tmp_path / "out.wav"))
     assert sorted(path.name for path in tmp_path.glob(".*.part")) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("say", "Bonjour", "-o", "-"), ("voices",), ("say", "Bonjour", "-o", "/dev/full")], ids=" ".join
+)
+def test_a_full_disk_is_told_in_words(shell, arguments):
+    with Path("/dev/full").open("wb") as full:
+        process = shell.start(*arguments, stdout=full, stderr=subprocess.PIPE)
+        told = process.communicate()[1].decode()
+    assert process.returncode == 6, told
+    assert "the disk is full" in told
+    assert "Traceback" not in told
+
+
+def test_a_name_that_no_file_can_have_is_refused_before_the_first_word(shell, tmp_path):
+    finished = shell.run("say", "Bonjour", "-o", "x" * 300 + ".wav")
+    assert finished.returncode == 6
+    assert b"too long" in finished.stderr
+    assert list(tmp_path.glob(".*.part")) == []
 
 
 @pytest.mark.parametrize("known", FORMATS.values(), ids=lambda known: known.name)
@@ -178,6 +198,7 @@ def test_reads_input_that_is_not_utf_8(shell, tmp_path):
         (["config", "check", "none.yaml"], 3, "none.yaml: 1 error, no warnings"),
         (["check", "-o", "taken"], 6, "taken"),
         (["bench", "--runs", "0"], 2, "0 is not in the range"),
+        (["say", "x", "-o", ""], 2, "-o needs the name of a file"),
         (["bench", "--engine", "nobody"], 2, "engine 'nobody' is not known"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
@@ -269,6 +290,12 @@ def test_measures_engines_alone(shell):
     assert [line.split()[0] for line in finished.stdout.decode().splitlines()[1:]] == [
         "piper_native", "piper_cli", "sapi_french",
     ]  # fmt: skip
+
+
+def test_measuring_fails_when_nothing_is_spoken(shell):
+    finished = shell.run("bench", "--runs", "1", "--text", "")
+    assert finished.returncode == 5
+    assert "the text is empty" in finished.stdout.decode()
 
 
 def test_names_every_problem_of_a_configuration(shell, tmp_path):

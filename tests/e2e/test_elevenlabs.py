@@ -26,7 +26,7 @@ FORMATS = {
     name: int(name.split("_")[1])
     for name in (
         "mp3_44100_128", "mp3_22050_32", "opus_48000_64", "pcm_8000", "pcm_16000", "pcm_22050", "pcm_24000",
-        "pcm_44100", "ulaw_8000", "alaw_8000",
+        "pcm_44100", "ulaw_8000", "alaw_8000", "wav_16000", "wav_44100",
     )
 }  # fmt: skip
 CLIENTS_OWN = pytest.mark.filterwarnings("ignore:ConnectionClosed.code is deprecated")
@@ -50,7 +50,7 @@ def decode(content: bytes, name: str) -> np.ndarray:
     codec = name.partition("_")[0]
     if codec == "pcm":
         return np.frombuffer(content, "<i2").astype(np.float32) / 32768
-    container = {"ulaw": "mulaw", "alaw": "alaw", "mp3": "mp3", "opus": "ogg"}[codec]
+    container = {"ulaw": "mulaw", "alaw": "alaw", "mp3": "mp3", "opus": "ogg", "wav": "wav"}[codec]
     options = {"sample_rate": "8000"} if codec in ("ulaw", "alaw") else {}
     with av.open(io.BytesIO(content), format=container, options=options) as file:
         parts = [frame.to_ndarray() for frame in file.decode(audio=0)]
@@ -460,6 +460,21 @@ def test_pages_of_other_sites_are_refused(server):
     assert refusal(url, additional_headers={"Origin": "https://elsewhere.example"}) == 403
     with create_connection(("127.0.0.1", server.port), 10) as rebound:
         assert refusal(url.replace("127.0.0.1", "elsewhere.example"), sock=rebound) == 403
+
+
+def test_a_protocol_that_a_page_offers_is_taken(server):
+    url = f"{server.url.replace('http', 'ws')}/v1/text-to-speech/alpha-en/stream-input?output_format=PCM_16000"
+    with connect(f"{url}&inactivity_timeout=&auto_mode=True", subprotocols=["speech", "other"]) as connection:
+        assert connection.subprotocol == "speech"
+        tell(connection, {"text": TEXT}, {"text": ""})
+        assert said(hear(connection)) == WORDS
+
+
+def test_a_socket_is_found_whatever_the_base_url_ended_in(server):
+    place = f"{server.url.replace('http', 'ws')}/v1//v1/text-to-speech/alpha-en/stream-input/?output_format=pcm_16000"
+    with connect(place) as connection:
+        tell(connection, {"text": TEXT}, {"text": ""})
+        assert said(hear(connection)) == WORDS
 
 
 def test_the_own_page_may_open_a_socket(server):

@@ -175,6 +175,72 @@ def test_one_server_follows_another_on_its_port_without_losing_a_request():
         assert set(outcomes) == {(200, True)}
 
 
+def synthesize(port: int, text: str) -> list[str]:
+    """Return the types of the events that a Wyoming client gets for a text, on a connection of its own."""
+    asked = {"type": "synthesize", "data": {"text": text, "voice": {"name": "alpha-en"}}}
+    kinds = []
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection, connection.makefile("rwb") as line:
+        line.write(json.dumps(asked).encode() + b"\n")
+        line.flush()
+        while head := line.readline():
+            event = json.loads(head)
+            line.read(event.get("data_length", 0) + event.get("payload_length", 0))
+            kinds.append(event["type"])
+            if kinds[-1] == "audio-stop":
+                break
+    return kinds
+
+
+@contextmanager
+def hammering_wyoming(port: int, clients: int):
+    """Ask from several Wyoming clients at once until the context ends or one fails."""
+    is_over = threading.Event()
+    outcomes: list[object] = []
+
+    def hammer(number: int) -> None:
+        count = 0
+        while not is_over.is_set():
+            count += 1
+            try:
+                kinds = synthesize(port, f"mot {number} {count}")
+                outcomes.append((*dict.fromkeys(kinds),))
+            except OSError as error:
+                outcomes.append(repr(error))
+                is_over.set()
+
+    with ThreadPoolExecutor(clients) as pool:
+        work = [pool.submit(hammer, number) for number in range(clients)]
+        try:
+            yield outcomes
+        finally:
+            is_over.set()
+        for one in work:
+            one.result()
+
+
+@pytest.mark.timeout(400)
+def test_one_server_follows_another_on_its_wyoming_port_without_losing_a_text():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        wyoming_port = free.getsockname()[1]
+    shares = ("server.reuse_port=true", 'monitoring.log_level="ERROR"', "wyoming.enabled=true",
+              f"wyoming.port={wyoming_port}")  # fmt: skip
+    with ExitStack() as servers:
+        current = servers.enter_context(running(0.005, *shares))
+        port = current.url.rpartition(":")[2]
+        with hammering_wyoming(wyoming_port, 8) as outcomes:
+            until(lambda: len(outcomes) > 20)
+            for _ in range(3):
+                following = servers.enter_context(process(port, "0.005", *shares))
+                following.until("portevoix say")
+                current.popen.send_signal(signal.SIGTERM)
+                assert current.end() == 0
+                assert set(outcomes) == {("audio-start", "audio-chunk", "audio-stop")}
+                before, current = len(outcomes), following
+                until(lambda before=before: len(outcomes) > before + 20)
+        assert set(outcomes) == {("audio-start", "audio-chunk", "audio-stop")}
+
+
 class Real:
     """The program itself: a server on a free port, and commands, in a folder of their own."""
 

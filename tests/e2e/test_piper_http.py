@@ -38,6 +38,17 @@ def test_a_complete_wav_with_exact_sizes(server, path):
     assert hear_words(np.frombuffer(frames, "<i2") / np.float32(32768), 16_000, TEXT.split()) == TEXT.split()
 
 
+def test_the_text_alone_as_older_servers_took_it(server):
+    plain = {"Content-Type": "text/plain; charset=utf-8"}
+    answer = httpx.post(f"{server.url}/", content=TEXT.encode(), headers=plain, timeout=60)
+    with wave.open(io.BytesIO(answer.content)) as file:
+        frames = file.readframes(file.getnframes())
+    assert hear_words(np.frombuffer(frames, "<i2") / np.float32(32768), 16_000, TEXT.split()) == TEXT.split()
+    for content, code in ((b"", "empty_text"), (b"\xff", "unreadable_body")):
+        refused = httpx.post(f"{server.url}/", content=content, headers=plain, timeout=60)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, code)
+
+
 def test_the_page_is_still_at_the_root(server):
     assert httpx.get(server.url + "/").headers["content-type"].startswith("text/html")
 

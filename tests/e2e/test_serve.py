@@ -83,7 +83,7 @@ def test_tells_its_owner_five_lines_that_are_true():
         assert "portevoix say" in other
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_finishes_what_is_being_spoken_and_ends_well(number):
     words = 40
     with running(0.02) as server:
@@ -110,6 +110,7 @@ def test_a_second_signal_does_not_wait():
         server.until("server.stopping")
         server.popen.send_signal(signal.SIGINT)
         assert server.end() == 0
+    assert not any("Traceback" in line for line in server.lines)
 
 
 def test_a_port_in_use_is_told_before_anything_else():

@@ -159,6 +159,13 @@ async def test_a_writer_who_pauses_holds_no_turn():
         assert words_of(heard, ["one", "two.", "Three."]) == ["one", "two.", "Three."]
 
 
+async def test_a_late_voice_is_waited_for_since_silence_is_no_answer():
+    late = kind("alpha", first_word_seconds=1.5, target_latency_ms=1)
+    async with running(late, SILENT) as server:
+        heard = await ask(server, Synthesize(TEXT, voice=ENGLISH))
+    assert words_of(heard) == WORDS
+
+
 async def test_an_empty_stream_is_stopped_and_an_empty_text_is_an_error():
     async with running() as server:
         heard = await ask(server, SynthesizeStart(voice=ENGLISH), SynthesizeStop())

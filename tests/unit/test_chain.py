@@ -325,6 +325,41 @@ async def test_silence_is_the_last_resort_and_counts_as_speech() -> None:
 
 
 @virtual
+async def test_one_that_was_only_outrun_goes_on_where_the_winner_breaks_off() -> None:
+    winner = ScriptedEngine("a", first_word_seconds=2.0, fault=hangs(3))
+    outrun = ScriptedEngine("b", first_word_seconds=2.0)
+    winner.target_latency_ms = 500
+    run = Run(clock=now)
+    chunks = await speak(chain(winner, outrun, ScriptedEngine("silent", is_silent=True)), run=run)
+    assert words(chunks) == TEXT.split()
+    assert engines_heard(chunks) == ["a", "b"]
+    assert outcomes(run) == [("a", "cut"), ("b", "spoke")]
+
+
+@virtual
+async def test_one_that_was_late_goes_on_where_the_winner_breaks_off() -> None:
+    late = ScriptedEngine("a", first_word_seconds=4.0)
+    late.target_latency_ms = 500
+    run = Run(clock=now)
+    chunks = await speak(chain(late, ScriptedEngine("b", fault=hangs(3))), run=run)
+    assert words(chunks) == TEXT.split()
+    assert engines_heard(chunks) == ["b", "a"]
+    assert outcomes(run) == [("a", "late"), ("b", "cut"), ("a", "spoke")]
+
+
+@virtual
+async def test_who_takes_no_silence_waits_for_those_who_are_late() -> None:
+    engines = [ScriptedEngine(name, first_word_seconds=8.0) for name in "ab"]
+    run = Run(clock=now, takes_silence=False)
+    chunks = await speak(chain(*engines, ScriptedEngine("silent", is_silent=True)), run=run)
+    assert words(chunks) == TEXT.split()
+    assert engines_heard(chunks) == ["a"]
+    with pytest.raises(ChainExhausted):
+        only = chain(ScriptedEngine("a", fault=fails()), ScriptedEngine("silent", is_silent=True))
+        await speak(only, run=Run(clock=now, takes_silence=False))
+
+
+@virtual
 async def test_an_engine_that_fell_in_this_request_is_asked_last() -> None:
     speaking, run = chain(ScriptedEngine("a", faults=[fails()]), ScriptedEngine("b")), Run()
     await speak(speaking, run=run)
@@ -464,6 +499,41 @@ def test_the_budget_grows_with_the_text_for_engines_that_make_sentences_whole() 
     assert settings.budget_seconds(long, makes_it_whole=True) == 6
     assert settings.budget_seconds(long, makes_it_whole=False) == 2
     assert LevelSettings(10, 5.0, 2.0).budget_seconds(short, makes_it_whole=False) == 0.5
+
+
+class Hushed(ScriptedEngine):
+    """Send frames of silence, as a model does that has lost its voice."""
+
+    async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+        self.asked.append(utterance)
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            yield AudioChunk(np.zeros(160, np.float32), self.sample_rate)
+
+
+@virtual
+async def test_silent_frames_are_no_speech_and_the_next_is_asked_when_the_budget_is_over() -> None:
+    hushed, run, began = Hushed("a", delivery=Delivery.FRAMES, target_latency_ms=300), Run(), now()
+    chunks = await speak(chain(hushed, ScriptedEngine("b")), run=run)
+    assert words(chunks) == TEXT.split()
+    assert engines_heard(chunks) == ["b"]
+    assert outcomes(run)[0] == ("a", "late")
+    assert now() - began == pytest.approx(0.6, abs=0.05)
+
+
+@virtual
+async def test_an_engine_that_ends_with_silence_alone_has_failed() -> None:
+    class Brief(Hushed):
+        async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+            yield AudioChunk(np.zeros(1600, np.float32), self.sample_rate)
+
+    run = Run()
+    speaking = chain(Brief("a", delivery=Delivery.FRAMES), ScriptedEngine("b"), cache=cache())
+    for _ in range(3):
+        assert engines_heard(await speak(speaking, run=run)) == ["b"]
+        run.end_sentence()
+    assert run.attempts[0].code == "engine_silent"
+    assert speaking.levels[0].breaker.failures == 1
 
 
 class Endless(ScriptedEngine):

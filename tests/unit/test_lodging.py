@@ -9,7 +9,7 @@ import pytest
 
 from portevoix.engine import Phase
 from portevoix.errors import EngineLoading
-from portevoix.level import Level
+from portevoix.level import VOICE_LOADING_SECONDS, Level
 from portevoix.level_settings import LevelSettings
 from portevoix.rooms.residency import MemoryShort, Residency, ResidencyLimits
 from portevoix.speech import Utterance
@@ -104,4 +104,32 @@ async def test_one_that_cannot_be_unloaded_is_left_alone():
     await say(one)
     await asyncio.sleep(100)
     assert await say(one, "encore")
+    await one.aclose()
+
+
+@virtual
+async def test_one_that_left_memory_still_counts_as_able_to_speak_or_nobody_would_ask_it_again():
+    heavy = Heavy("heavy")
+    one = level(heavy, Residency(ResidencyLimits(idle_seconds=100)))
+    assert not one.can_speak(), "it was never loaded"
+    await one.load()
+    await asyncio.sleep(101)
+    assert (heavy.phase, one.can_speak()) == (Phase.IDLE, True)
+    await one.aclose()
+
+
+@virtual
+async def test_a_voice_that_is_not_in_memory_is_waited_for_a_little_longer():
+    class Shelf(ScriptedEngine):
+        loaded = False
+
+        def is_in_memory(self, voice):
+            return self.loaded
+
+    engine = Shelf("shelf")
+    one = level(engine, Residency())
+    said = Utterance("un", one.voice_for("fr"), "fr")
+    before = one.budget_seconds(said)
+    engine.loaded = True
+    assert one.budget_seconds(said) == before - VOICE_LOADING_SECONDS
     await one.aclose()

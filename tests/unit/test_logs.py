@@ -13,7 +13,8 @@ from portevoix.logs import configure_logging
 @contextmanager
 def logging_to(form: str, level: str = "INFO"):
     root, house = logging.getLogger(), logging.getLogger("portevoix")
-    before, level_before = list(root.handlers), house.level
+    piper = logging.getLogger("piper")
+    before, level_before, piper_before = list(root.handlers), house.level, piper.level
     stream = io.StringIO()
     configure_logging(form, level, stream)
     try:
@@ -21,6 +22,7 @@ def logging_to(form: str, level: str = "INFO"):
     finally:
         root.handlers[:] = before
         house.setLevel(level_before)
+        piper.setLevel(piper_before)
 
 
 def test_writes_event_and_fields_for_people():
@@ -60,10 +62,11 @@ def test_shows_tracebacks():
         assert "ValueError: inside" in stream.getvalue()
 
 
-def test_keeps_to_its_level_and_others_to_warnings():
+def test_keeps_to_its_level_and_others_to_warnings_that_quote_nobody():
     with logging_to("human", "WARNING") as stream:
         logging.getLogger("portevoix.x").info("hidden")
         logging.getLogger("stranger").info("hidden")
+        logging.getLogger("piper.voice").warning("Missing phoneme from id map: a")
         logging.getLogger("stranger").warning("shown")
     assert stream.getvalue().count("\n") == 1
 

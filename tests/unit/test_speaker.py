@@ -104,6 +104,36 @@ async def test_word_marks_count_from_the_beginning_of_the_speech() -> None:
 
 
 @virtual
+async def test_a_device_that_is_asleep_gets_silence_before_the_first_word_and_nowhere_else() -> None:
+    plain, _ = await speak(speaker())
+    chunks, report = await speak(speaker(lead_in_seconds=0.5))
+    heard, wanted = (np.concatenate([chunk.samples for chunk in some]) for some in (chunks, plain))
+    assert not heard[:8000].any()
+    assert np.array_equal(heard[8000:], wanted)
+    assert report.audio_seconds == pytest.approx(len(heard) / 16_000)
+    moved = [(mark.text, mark.start_seconds - 0.5) for chunk in chunks for mark in chunk.marks]
+    assert moved == [(mark.text, pytest.approx(mark.start_seconds)) for chunk in plain for mark in chunk.marks]
+
+
+@virtual
+async def test_a_long_text_is_prepared_while_others_have_their_turns() -> None:
+    """A hundred thousand signs that nobody can speak: between their portions the event loop goes round."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    going_round = asyncio.create_task(others())
+    with pytest.raises(NothingToSay):
+        await speak(speaker(), "\U0001f600 " * 50_000)
+    going_round.cancel()
+    assert turns >= 25
+
+
+@virtual
 async def test_text_that_is_still_arriving_is_spoken_before_it_ends() -> None:
     written = asyncio.Event()
 
@@ -172,6 +202,8 @@ async def test_a_voice_can_be_named_with_its_engine() -> None:
 @virtual
 async def test_client_names_stand_for_the_best_voice_or_what_is_configured() -> None:
     _, report = await speak(speaker(), voice="alloy")
+    assert report.voice == "a-fr"
+    _, report = await speak(speaker(), voice="Alloy")
     assert report.voice == "a-fr"
     _, report = await speak(speaker(aliases={"alloy": {"fr": "a-en"}}), voice="alloy")
     assert report.voice == "a-en"

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import wave
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
+from typing import Any
 
+import httpx
 import pytest
+import yaml
 
 from portevoix import TTSBackendType, TTSCache, TTSResult, UnifiedTTSManager
 from portevoix.errors import ConfigError, InvalidParameter
+from portevoix.events import Attempted, Event, Spoken
 
 VOICES = Path("tests/fixtures/voices").absolute()
 CONFIG = """
@@ -24,6 +31,21 @@ cache: {{enabled: true, max_size_mb: 100, ttl_seconds: 3600, eviction_policy: LR
 circuit_breaker: {{failure_threshold: 3, reset_timeout_seconds: 30}}
 advanced: {{max_text_length: 1000, sanitize_text: true}}
 """
+
+
+def only(engine: str, folder: Path) -> dict[str, Any]:
+    """Return a configuration, as a program that reads it has it, in which one engine speaks, and silence if not."""
+    others = {"piper_native", "piper_cli", "sapi_french"} - {engine}
+    return {
+        "backends": {name: {"enabled": False} for name in others} | {engine: {"target_latency_ms": 30_000}},
+        "voice_folders": [str(VOICES)],
+        "cache_folder": str(folder / "cache"),
+        "cache": {"enabled": False},
+    }
+
+
+async def speak_many(manager: UnifiedTTSManager, text: str) -> list[TTSResult]:
+    return await asyncio.gather(*(manager.synthesize(f"{text} {number}") for number in range(6)))
 
 
 def config(folder: Path, voices: Path = VOICES) -> Path:
@@ -103,6 +125,11 @@ async def test_breakers_are_found_by_the_engines_type(manager: UnifiedTTSManager
     assert result.backend_used == "sapi_french"
 
 
+def test_whoever_takes_no_part_has_a_breaker_too() -> None:
+    manager = UnifiedTTSManager({"backends": {"piper_cli": {"enabled": False}}})
+    assert not any(manager.circuit_breakers[kind].is_open() for kind in TTSBackendType)
+
+
 async def test_without_a_neural_voice_the_systems_speaks(tmp_path: Path) -> None:
     async with UnifiedTTSManager(config(tmp_path, tmp_path / "nothing")) as manager:
         result = await manager.synthesize("Bonjour à tous")
@@ -114,6 +141,80 @@ async def test_engines_load_by_themselves_when_nobody_did_it_before(tmp_path: Pa
     result = await manager.synthesize("Bonjour")
     await manager.close()
     assert result.backend_used == "piper_native"
+
+
+def test_may_be_called_from_any_event_loop_also_at_the_same_time(tmp_path: Path) -> None:
+    """Processes and locks belong to one loop: all the work is on the manager's own, whoever asks."""
+    loops: set[asyncio.AbstractEventLoop] = set()
+    manager = UnifiedTTSManager(only("sapi_french", tmp_path))
+    manager.app.events.hooks.append(lambda _: loops.add(asyncio.get_running_loop()))
+    rounds = [asyncio.run(speak_many(manager, f"{number}")) for number in range(2)]
+    with ThreadPoolExecutor(3) as threads:
+        rounds += threads.map(lambda number: asyncio.run(speak_many(manager, f"{number}")), range(3))
+    asyncio.run(manager.close())
+    assert {result.backend_used for results in rounds for result in results} == {"sapi_french"}
+    assert len(loops) == 1
+
+
+async def test_a_text_after_closing_begins_anew(tmp_path: Path) -> None:
+    manager = UnifiedTTSManager(config(tmp_path))
+    for text in ("Un", "Deux"):
+        assert (await manager.synthesize(text)).success
+        await manager.close()
+        await manager.close()
+
+
+async def test_who_gives_up_stops_the_work(manager: UnifiedTTSManager) -> None:
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+    ended: Queue[Spoken] = Queue()
+
+    def watch(event: Event) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        if isinstance(event, Spoken):
+            ended.put(event)
+
+    manager.app.events.hooks.append(watch)
+    speaking = asyncio.create_task(manager.synthesize("Ceci est une phrase. " * 40, reuse_cache=False))
+    await begun.wait()
+    speaking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await speaking
+    event = await asyncio.to_thread(ended.get, timeout=60)
+    assert event.status == "cancelled"
+    assert (await manager.synthesize("Encore une")).success
+
+
+async def test_so_many_texts_are_spoken_at_once_and_no_more(tmp_path: Path) -> None:
+    active: set[str] = set()
+    most = 0
+
+    def watch(event: Event) -> None:
+        nonlocal most
+        if isinstance(event, Attempted):
+            active.add(event.request_id)
+        elif isinstance(event, Spoken):
+            active.discard(event.report.request_id)
+        most = max(most, len(active))
+
+    async with UnifiedTTSManager(only("sapi_french", tmp_path) | {"advanced": {"async_workers": 2}}) as manager:
+        manager.app.events.hooks.append(watch)
+        results = await speak_many(manager, "Bonjour à tous. Et encore. Et au revoir, numéro")
+    assert all(result.success for result in results)
+    assert 0 < most <= 2
+
+
+def test_the_metrics_have_their_port(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    wanted = only("sapi_french", tmp_path) | {"monitoring": {"prometheus_enabled": True, "prometheus_port": 0}}
+    manager = UnifiedTTSManager(wanted)
+    port = next(vars(record)["port"] for record in caplog.records if record.message == "metrics.served")
+    assert asyncio.run(manager.synthesize("Bonjour")).success
+    page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30, trust_env=False).text
+    assert 'tts_requests_total{backend="sapi_french",status="success"} 1.0' in page
+    assert 'tts_duration_seconds_count{backend="sapi_french"} 1.0' in page
+    asyncio.run(manager.close())
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30, trust_env=False)
 
 
 async def test_flags_change_while_running(manager: UnifiedTTSManager) -> None:
@@ -139,6 +240,19 @@ def test_a_configuration_that_cannot_be_used_names_every_problem(tmp_path: Path)
     with pytest.raises(ConfigError) as caught:
         UnifiedTTSManager(path)
     assert len(caught.value.problems) == 2
+
+
+def test_what_a_program_has_read_itself_is_a_configuration_too(tmp_path: Path) -> None:
+    given = yaml.safe_load(config(tmp_path).read_text(encoding="utf-8"))
+    assert UnifiedTTSManager(given).app.settings == UnifiedTTSManager(config(tmp_path)).app.settings
+    given["cache"]["max_size_mb"] = "big"
+    given["cach"] = {}
+    with pytest.raises(ConfigError) as caught:
+        UnifiedTTSManager(given)
+    assert [line.partition(".")[0] for line in caught.value.problems if "warning" not in line] == [
+        "the given configuration: cache"
+    ]
+    assert any("Did you mean" in line or "did you mean" in line for line in caught.value.problems)
 
 
 def test_the_default_file_may_be_missing_and_another_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +285,12 @@ def test_clips_are_kept_by_use_size_and_time() -> None:
     assert cache.get("a") is None
     cache.clear()
     assert cache.size_bytes == 0
+
+
+def test_clips_go_by_use_and_in_no_other_order() -> None:
+    assert TTSCache(100, 3600, eviction_policy="lru").get("a") is None
+    with pytest.raises(InvalidParameter):
+        TTSCache(eviction_policy="FIFO")
 
 
 def test_keys_of_clips_are_sha256_and_do_not_run_together() -> None:

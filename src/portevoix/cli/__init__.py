@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from portevoix.cli.program import main
+import sys
+from typing import TYPE_CHECKING
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code, as `program.main`, from Ctrl-C while loading on."""
+    try:
+        from portevoix.cli.program import main as run
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
+    run(arguments)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portevoix.cli.invocation import Invocation, shared_options
+from portevoix.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,11 +111,21 @@ class BenchRow:
 @shared_options(is_hidden=True)
 @click.pass_obj
 def bench(invocation: Invocation, /, *, as_json: bool, **wishes: Any) -> None:
-    """Measure how fast speech begins and is made, without the cache: the whole chain, or engines alone."""
+    """Measure how fast speech begins and is made, without the cache: the whole chain, or engines alone.
+
+    Ends with 5 when nothing was spoken.
+    """
     from portevoix.cli.session import run
-    from portevoix.cli.tables import print_json, print_table
 
     rows = run(_rows(invocation, BenchWish(**wishes)))
+    _print(rows, as_json=as_json)
+    if all(row.failures == row.runs for row in rows):
+        raise click.exceptions.Exit(EngineError.exit_code)
+
+
+def _print(rows: Sequence[BenchRow], *, as_json: bool) -> None:
+    from portevoix.cli.tables import print_json, print_table
+
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -129,7 +140,8 @@ async def _rows(invocation: Invocation, wish: BenchWish) -> list[BenchRow]:
     async with opened(invocation) as app:
         await app.load()
         language = wish.language or app.settings.advanced.default_language
-        texts = {"given": wish.text} if wish.text else TEXTS["fr" if language.lower().startswith("fr") else "en"]
+        known = TEXTS["fr" if language.lower().startswith("fr") else "en"]
+        texts = known if wish.text is None else {"given": wish.text}
         return [
             await _measure(app, who, levels, named, language=language, runs=wish.runs)
             for who, levels in _speakers(app, wish.engines, measures_each=wish.measures_each)

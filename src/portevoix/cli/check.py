@@ -132,7 +132,7 @@ def _verdict(levels: Sequence[Level], trial: Trial) -> str:
 
 def _remark(trial: Trial) -> str:
     if trial.error is not None:
-        return ". ".join(part for part in (str(trial.error), trial.error.hint) if part)
+        return trial.error.in_full
     return trial.report.why_degraded
 
 

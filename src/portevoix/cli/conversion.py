@@ -1,12 +1,16 @@
-"""`models convert`."""
+"""`models convert`, which `models get` does by itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from portevoix.cli.invocation import Invocation, shared_options
+
+if TYPE_CHECKING:
+    from portevoix.config.settings import Settings
 
 
 @click.command()
@@ -23,24 +27,43 @@ from portevoix.cli.invocation import Invocation, shared_options
 def convert(invocation: Invocation, name: str, *, quantization: str, python: Path | None) -> None:
     """Make a translation model that runs here of the published weights of NAME.
 
-    Needs the environment that `portevoix engines install neural` makes; the model runs without it.
+    `portevoix models get` does so by itself once there is the environment that it needs (`portevoix engines install
+    neural`); the model runs without it.
     """
     from portevoix.cli.session import run
-
-    click.echo(f"{run(_convert(invocation, name, quantization, python))} is ready", err=True)
-
-
-async def _convert(invocation: Invocation, name: str, quantization: str, python: Path | None) -> Path:
-    from portevoix.cli.session import opened
     from portevoix.errors import InvalidParameter
-    from portevoix.rooms.environments import EnvironmentShelf
-    from portevoix.translate.preparation import prepare_model
 
     if Path(name).name != name or name in ("", ".", ".."):
         raise InvalidParameter(f"{name!r:.80} is no name of a model", hint="Run `portevoix models list`.", param="name")
-    async with opened(invocation) as app:
-        folder = app.settings.data_folder / "models"
-        target = folder / "translate" / name
-        await prepare_model(folder / name, target, rooms=EnvironmentShelf(app.settings.rooms_folder), python=python,
-                            quantization=quantization)  # fmt: skip
-    return target
+    run(_convert(invocation.read().settings, name, python=python, quantization=quantization))
+
+
+async def make_ready(settings: Settings, name: str) -> None:
+    """Convert a translation model that was fetched, or say what is to be done for that."""
+    from portevoix.rooms.environments import EnvironmentShelf, install_command
+    from portevoix.translate.preparation import ENVIRONMENT
+
+    if (target := _target(settings, name)).exists():
+        click.echo(f"{name} is converted already, in {target}", err=True)
+    elif EnvironmentShelf(settings.rooms_folder).python(ENVIRONMENT) is None:
+        then = f"`{install_command(ENVIRONMENT)}`, then `portevoix models convert {name}`"
+        click.echo(f"To translate with it, it has to be converted once. Run {then}.", err=True)
+    else:
+        await _convert(settings, name)
+
+
+async def _convert(settings: Settings, name: str, **wishes: Any) -> None:
+    from portevoix.cli.progress import ticking
+    from portevoix.rooms.environments import EnvironmentShelf
+    from portevoix.translate.preparation import prepare_model
+
+    target, rooms = _target(settings, name), EnvironmentShelf(settings.rooms_folder)
+    async with ticking(f"{name}  converting"):
+        await prepare_model(settings.models_folder / name, target, rooms=rooms, **wishes)
+    click.echo(f"{name} is ready, in {target}", err=True)
+
+
+def _target(settings: Settings, name: str) -> Path:
+    """Return where the engine looks for a model."""
+    folder = settings.translation.engines.get("ctranslate2", {}).get("folder")
+    return (Path(folder) if folder else settings.models_folder / "translate") / name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,5 +87,19 @@ def _format(path: Path | None, name: str | None) -> Format:
     return named
 
 
+def is_special(path: Path) -> bool:
+    """Tell whether a path is that of a device, a pipe or a socket."""
+    mode = _mode(path)
+    return mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
 def _is_ordinary(path: Path) -> bool:
-    return not path.exists() or path.is_file()
+    mode = _mode(path)
+    return mode is None or stat.S_ISREG(mode)
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 
 import click
 
-from portevoix.errors import ConfigError, PortevoixError
-
-STOPPED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+from portevoix.errors import ConfigError, DiskFull, PortevoixError
 
 TERMINATED = 143
 BROKEN_PIPE = 141
@@ -26,6 +24,8 @@ def tell(error: Exception, *, shows_traceback: bool) -> int:
     """Write an error to stderr, with its hint, and return the exit code that goes with it."""
     if shows_traceback:
         click.echo("".join(traceback.format_exception(error)).rstrip(), err=True)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        error = DiskFull("the output cannot be written", "the disk is full", "Make room, or choose another disk.")
     if isinstance(error, PortevoixError):
         _write("Error", _described(error))
         if error.hint:

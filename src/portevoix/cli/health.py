@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
-from portevoix.cli.invocation import Invocation, shared_options
+from portevoix.cli.invocation import Finite, Invocation, shared_options
 
 SICK = 1
 """Exit code, as container engines want it."""
@@ -21,7 +21,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask 
 @click.command()
 @click.option("--url", metavar="URL", help="Address of the server; the configured one when not given.")
 @click.option("--live", "is_live", is_flag=True, help="Ask only whether it answers, not whether it can be heard.")
-@click.option("--timeout", "timeout_seconds", type=click.FloatRange(0.1, 600), default=3.0, show_default=True,
+@click.option("--timeout", "timeout_seconds", type=Finite(0.1, 600), default=3.0, show_default=True,
               metavar="SECONDS", help="How long to wait for the answer.")  # fmt: skip
 @shared_options(is_hidden=True)
 @click.pass_obj

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,17 @@ TRACEBACK_VERBOSITY = 2
 LOG_LEVELS = (None, "INFO", "DEBUG")
 QUIET = "ERROR"
 """What commands log by themselves: they tell in their own words what warnings would repeat."""
+
+
+class Finite(click.FloatRange):
+    """Take a number in a range; unlike `click.FloatRange` not `nan`, which is neither below nor above any other."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 @dataclass

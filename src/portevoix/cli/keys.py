@@ -13,7 +13,7 @@ from portevoix.cli.invocation import Invocation, shared_options
 if TYPE_CHECKING:
     from portevoix.server.keys import Key, KeyRing
 
-SCOPES = ("speak", "voices", "admin")
+SCOPES = ("speak", "voices", "metrics", "admin")
 NAME_CHARACTERS = 80
 
 

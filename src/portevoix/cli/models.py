@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portevoix.cli.conversion import convert
+from portevoix.cli.conversion import convert, make_ready
 from portevoix.cli.invocation import Invocation, shared_options
 from portevoix.cli.licences import consent_option, require_consent
 from portevoix.clock import Clock, system_clock
@@ -117,7 +117,8 @@ def get(invocation: Invocation, names: tuple[str, ...], accepted: tuple[str, ...
     """Fetch models.
 
     Progress is drawn on a terminal, else told in a line for each tenth. A download that was stopped goes on where it
-    stopped. A licence that wants to be accepted is asked about on a terminal, once.
+    stopped. A licence that wants to be accepted is asked about on a terminal, once. A translation model is converted
+    as well, where the environment for that is installed.
     """
     from portevoix.cli.session import run
     from portevoix.cli.tables import print_json
@@ -217,6 +218,8 @@ async def _fetch(invocation: Invocation, names: tuple[str, ...]) -> dict[str, li
             display.clear()
         for model in wanted:
             click.echo(f"{model.name} is in {library.store_of(model).folder}", err=True)
+            if model.kind == "translation":
+                await make_ready(invocation.read().settings, model.name)
         return {
             model.name: [str(place.absolute()) for place in library.store_of(model).places(model)] for model in wanted
         }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from portevoix.cli.draft import refused
 from portevoix.codecs import encoder, wav_header
 from portevoix.errors import MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from portevoix.audio import Samples
     from portevoix.cli.draft import Draft
@@ -103,7 +104,12 @@ class StreamOutlet:
         self._encoder = encoder(format_name, sample_rate)
 
     def write(self, samples: Samples) -> None:
-        """Encode and write; blocks while the reader has enough, raises `BrokenPipeError` when it has gone."""
+        """Encode and write; blocks while the reader has enough.
+
+        Raises:
+            BrokenPipeError: the reader has gone.
+            MachineError: the device or the disk refuses.
+        """
         self._pass_on(self._encoder.encode(samples))
 
     def close(self) -> None:
@@ -114,5 +120,10 @@ class StreamOutlet:
         """Write nothing more: what is cut must not look whole."""
 
     def _pass_on(self, content: bytes) -> None:
-        self._file.write(content)
-        self._file.flush()
+        try:
+            self._file.write(content)
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise refused(Path(str(self._file.name)), error) from error

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portevoix import __version__
-from portevoix.cli.failure import BROKEN_PIPE, STOPPED, tell, wants_colour
+from portevoix.cli import STOPPED
+from portevoix.cli.failure import BROKEN_PIPE, tell, wants_colour
 from portevoix.cli.group import LazyGroup
 from portevoix.cli.invocation import Invocation, shared_options
+from portevoix.privacy import tell_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: without the program's name; those of the process when None.
     """
+    tell_nobody()
     _open_closed_streams()
     _make_printable(sys.stdout, sys.stderr)
     sys.exit(_flushed(_run(arguments)))
@@ -86,12 +89,12 @@ def _make_printable(*streams: Any) -> None:
 
 def _flushed(code: int) -> int:
     """Return the exit code after the last output has left, quietly where nobody reads it any more."""
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    except BrokenPipeError:
-        # What is still buffered would be complained about at the end of the process.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return code or BROKEN_PIPE
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            # What is still buffered would be complained about at the end of the process.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            is_unread = isinstance(error, BrokenPipeError)
+            code = code or (BROKEN_PIPE if is_unread else tell(error, shows_traceback=False))
     return code

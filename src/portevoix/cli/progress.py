@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from portevoix.clock import Clock, system_clock
+from portevoix.tasks import end_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 T = TypeVar("T")
 
@@ -85,3 +87,26 @@ def stepping(items: Sequence[T], label: str) -> Iterator[Iterable[T]]:
         return
     with click.progressbar(items, label=label, file=sys.stderr) as bar:
         yield bar
+
+
+@asynccontextmanager
+async def ticking(label: str, *, is_seen: bool | None = None) -> AsyncIterator[None]:
+    """Show that work of unknown length goes on: the time that it has taken, or one line where nobody looks."""
+    is_seen = sys.stderr.isatty() if is_seen is None else is_seen
+    if not is_seen:
+        click.echo(label, err=True)
+        yield
+        return
+    ticks = asyncio.create_task(_tick(label), name="ticks")
+    try:
+        yield
+    finally:
+        await end_tasks(ticks)
+        click.echo("\r\x1b[K", err=True, nl=False, color=True)
+
+
+async def _tick(label: str, clock: Clock = system_clock) -> None:
+    began = clock()
+    while True:
+        click.echo(f"\r{label}  {clock_face(clock() - began)}\x1b[K", err=True, nl=False, color=True)
+        await asyncio.sleep(REFRESH_SECONDS)

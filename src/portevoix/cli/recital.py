@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import click
 
 from portevoix.cli import blocking
-from portevoix.cli.destination import Destination, free_name
+from portevoix.cli.destination import Destination, free_name, is_special
 from portevoix.cli.draft import Draft, refused
 from portevoix.cli.outlets import FileOutlet, Outlet, StreamOutlet
 from portevoix.cli.progress import Progress
@@ -113,10 +113,10 @@ class Recital:
     def _draft(self) -> Draft | None:
         """Return the file to write, so that it is known before the first word whether there can be one."""
         target = self._destination.output
-        if not self._destination.writes_file or (target and _is_special(target)):
+        if not self._destination.writes_file or (target and is_special(target)):
             return None
-        if target and target.is_dir():
-            raise refused(target, IsADirectoryError(None, "it is a folder"))
+        if target:
+            _refuse_folder(target)
         draft = Draft(self._destination.folder)
         self._ends.callback(draft.discard)
         return draft
@@ -127,14 +127,20 @@ class Recital:
             self._file = FileOutlet(draft, self._place, wanted.format.name, sample_rate)
             outlets.append(self._file)
         elif wanted.output is not None:
-            outlets.append(
-                StreamOutlet(self._ends.enter_context(wanted.output.open("wb")), wanted.format.name, sample_rate)
-            )
+            outlets.append(StreamOutlet(self._opened(wanted.output), wanted.format.name, sample_rate))
         if wanted.is_stdout:
             outlets.append(StreamOutlet(sys.stdout.buffer, wanted.format.name, sample_rate))
         if wanted.plays:
             outlets.append(open_player(sample_rate, lead_in_seconds=self._lead_in_seconds))
         return outlets
+
+    def _opened(self, path: Path) -> BinaryIO:
+        try:
+            file = path.open("wb")
+        except OSError as error:
+            raise refused(path, error) from error
+        self._ends.callback(_close, file)
+        return file
 
     async def _pour(self, speech: Speech, draft: Draft | None) -> None:
         async with aclosing(speech.__aiter__()) as chunks:
@@ -176,8 +182,19 @@ class Recital:
         return free_name(text, wanted.format.extension), False
 
 
-def _is_special(path: Path) -> bool:
-    return path.exists() and not path.is_file() and not path.is_dir()
+def _refuse_folder(path: Path) -> None:
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise refused(path, error) from error
+    if is_folder:
+        raise refused(path, IsADirectoryError(None, "it is a folder"))
+
+
+def _close(file: BinaryIO) -> None:
+    """Close a file whose every write was flushed, and complained about where it failed."""
+    with suppress(OSError):
+        file.close()
 
 
 async def _on_its_thread(outlet: Outlet, function: object, *arguments: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from portevoix.cli.invocation import Invocation, shared_options
+from portevoix.cli.invocation import Finite, Invocation, shared_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 STDIN = "-"
+SPEAKER_DIGITS = 18
 
 
 def _speech_options(function: F) -> F:
@@ -35,7 +36,7 @@ def _speech_options(function: F) -> F:
         click.option("--format", "format_name", metavar="NAME",
                      help="wav, mp3, opus, aac, flac or pcm; found from the file's name when not given."),
         click.option("--play/--no-play", default=None, help="Play it, or do not, whatever else is done with it."),
-        click.option("--lead-in", type=click.FloatRange(0, 10), default=0.0, metavar="SECONDS",
+        click.option("--lead-in", type=Finite(0, 10), default=0.0, metavar="SECONDS",
                      help="Silence before playing, for devices that swallow the first word."),
         click.option("--no-cache", is_flag=True, help="Speak anew what was spoken before."),
         click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
@@ -75,7 +76,7 @@ def speak(invocation: Invocation, text: tuple[str, ...], *, as_json: bool, **wis
         _print_report(recited)
         return
     is_stdout_free = wishes["output"] != STDIN
-    click.echo(f"{_who_spoke(recited)}, all after {recited.seconds * 1000:.0f} ms", err=not is_stdout_free)
+    click.echo(_who_spoke(recited, f", all after {recited.seconds * 1000:.0f} ms"), err=not is_stdout_free)
     if recited.path is not None:
         click.echo(f"Wrote {recited.path}", err=True)
 
@@ -99,6 +100,8 @@ def _recite(
 
 
 def _refuse_contradictions(output: str | None, *, as_json: bool) -> None:
+    if output == "":
+        raise click.UsageError("-o needs the name of a file")
     if output == STDIN and as_json:
         raise click.UsageError("-o - and --json both want standard output")
     if output == STDIN and sys.stdout.isatty():
@@ -123,17 +126,18 @@ def _request(
 ) -> Any:  # fmt: skip
     from portevoix.speech import SpeechRequest
 
-    number = int(speaker) if speaker is not None and speaker.isdecimal() else speaker
+    is_number = speaker is not None and speaker.isdecimal() and len(speaker) <= SPEAKER_DIGITS
+    number = int(speaker) if speaker is not None and is_number else speaker
     return SpeechRequest(words, voice, lang, engine, speed, number, seed, reads_cache=not no_cache)
 
 
-def _who_spoke(recited: Recited) -> str:
+def _who_spoke(recited: Recited, more: str = "") -> str:
     report = recited.report
     who = f"{report.engine} ({report.voice})" if report.voice else report.engine
     first = (
         f", first after {report.first_audio_seconds * 1000:.0f} ms" if report.first_audio_seconds is not None else ""
     )
-    told = f"{who}{' from the cache' if report.is_cached else ''}: {report.audio_seconds:.1f} s of speech{first}"
+    told = f"{who}{' from the cache' if report.is_cached else ''}: {report.audio_seconds:.1f} s of speech{first}{more}"
     return f"{told}\n  not the first choice: {report.why_degraded}" if report.is_degraded else told
 
 

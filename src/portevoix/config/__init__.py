@@ -7,7 +7,7 @@ settings = load(None, os.environ, installed_engines()).or_raise().settings
 
 from __future__ import annotations
 
-from portevoix.config.loading import Loaded, find_file, load, load_content
+from portevoix.config.loading import Loaded, find_file, load, load_content, load_values
 from portevoix.config.problem import Origin, Problem
 from portevoix.config.rows import Row, changed_keys, fingerprint, rows
 from portevoix.config.settings import (
@@ -41,5 +41,6 @@ __all__ = [
     "fingerprint",
     "load",
     "load_content",
+    "load_values",
     "rows",
 ]

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from portevoix.config import folders
 from portevoix.config.binding import bind_settings
@@ -15,7 +16,7 @@ from portevoix.config.document import MAX_BYTES, read_document
 from portevoix.config.environment import read_environment
 from portevoix.config.keys import all_keys
 from portevoix.config.ledger import Ledger
-from portevoix.config.node import Node, overlay
+from portevoix.config.node import Node, node_of, overlay
 from portevoix.config.problem import Origin, Problem
 from portevoix.config.settings import Settings
 from portevoix.engine import Engine
@@ -86,6 +87,13 @@ def load_content(
         return Loaded(Settings(), (_too_large(name),), path=Path(name))
     tree, problems = read_document(content, name)
     return _bound(tree, problems, Path(name), environ, engines)
+
+
+def load_values(
+    values: Mapping[str, Any], environ: Mapping[str, str], engines: Mapping[str, type[Engine]]
+) -> Loaded:  # fmt: skip
+    """Load a configuration that a program has read already, as `yaml.safe_load` returns it; otherwise as `load`."""
+    return _bound(node_of(values, Origin("file", "the given configuration")), (), None, environ, engines)
 
 
 def _bound(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,17 @@ class Node:
         if isinstance(self.value, tuple):
             return [node.plain() for node in self.value]
         return self.value
+
+
+def node_of(value: Any, origin: Origin) -> Node:
+    """Return the tree of a value that was not written but given: sections, lists and plain values."""
+    if isinstance(value, Mapping):
+        return Node({str(key): node_of(part, origin) for key, part in value.items()}, origin)
+    if isinstance(value, list | tuple):
+        return Node(tuple(node_of(part, origin) for part in value), origin)
+    if value is None or isinstance(value, bool | int | float):
+        return Node(value, origin, "" if value is None else str(value))
+    return Node(str(value), origin, str(value), is_quoted=True)
 
 
 def overlay(lower: Node | None, upper: Node | None) -> Node | None:

@@ -179,6 +179,11 @@ class AdvancedSettings:
     read_ahead_seconds: float = field(
         default=10.0, metadata=about("audio that is made ahead of the listener", unit="seconds", minimum=0, maximum=600)
     )
+    lead_in_seconds: float = field(
+        default=0.0,
+        metadata=about("silence before every speech, for devices that are asleep and swallow the first word",
+                       unit="seconds", minimum=0, maximum=10),
+    )  # fmt: skip
     default_language: str = field(default="fr", metadata=about("language where neither voice nor text tells it"))
 
 
@@ -250,14 +255,14 @@ class RoomSettings:
     )
     idle_unload_seconds: float = field(
         default=3600.0,
-        metadata=about("unload a heavy engine that was not used for so long; 0 for never", unit="seconds", minimum=0),
+        metadata=about("unload engines and voices not used for so long; 0 for never", unit="seconds", minimum=0),
     )
     install_timeout_seconds: float = field(
         default=3600.0, metadata=about("longest time for one installation", unit="seconds", minimum=1)
     )
     memory_limit_mb: float | None = field(
         default=None,
-        metadata=about("memory that heavy engines may take together; the idlest makes place; 0 for no limit", unit="MB",
+        metadata=about("memory that models may take together; the idlest makes place; 0 for no limit", unit="MB",
                        minimum=0, shown_default="three quarters of the machine's"),
     )  # fmt: skip
     torch_backend: str = field(

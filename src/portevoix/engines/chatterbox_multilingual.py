@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from portevoix.rooms.chatterbox import LEAST_GUIDANCE, ChatterboxNarrator, HousedChatterbox
+from portevoix.rooms.chatterbox import ChatterboxNarrator, ChatterboxParameters, HousedChatterbox
 from portevoix.rooms.weights import check_archive, check_safetensors
 
 if TYPE_CHECKING:
-    from portevoix.rooms.narration import Passage, Setting
+    from portevoix.rooms.narration import Setting
 
 TOKENS = "t3_mtl23ls_v2.safetensors"
 SOUND = "s3gen.pt"
@@ -24,26 +24,15 @@ LANGUAGES = ("fr", "en", "es", "de", "it", "pt", "nl", "ar", "da", "el", "fi", "
 
 
 @dataclass(frozen=True, slots=True)
-class ChatterboxMultilingualParameters:
+class ChatterboxMultilingualParameters(ChatterboxParameters):
     """What one request may set."""
 
-    exaggeration: float = field(
-        default=0.5, metadata={"help": "how lively it speaks; 0.5 is natural", "minimum": 0.0, "maximum": 2.0}
-    )
     cfg_weight: float = field(
         default=0.5, metadata={"help": "how closely it keeps to the voice, and to its accent; 0 lets go of the accent",
                                "minimum": 0.0, "maximum": 3.0}
     )  # fmt: skip
-    temperature: float = field(default=0.8, metadata={"help": "how freely it speaks", "minimum": 0.05, "maximum": 5.0})
     repetition_penalty: float = field(
         default=2.0, metadata={"help": "how much it avoids repeating itself", "minimum": 1.0, "maximum": 10.0}
-    )
-    min_p: float = field(
-        default=0.05, metadata={"help": "least probability of a sound, as a share of the likeliest one's",
-                                "minimum": 0.0, "maximum": 1.0}
-    )  # fmt: skip
-    top_p: float = field(
-        default=1.0, metadata={"help": "probability of the sounds to choose from", "minimum": 0.05, "maximum": 1.0}
     )
 
 
@@ -53,24 +42,11 @@ class Narrator(ChatterboxNarrator):
     engine = "chatterbox_multilingual"
     module = "chatterbox.mtl_tts"
     kind = "ChatterboxMultilingualTTS"
+    asks_language = True
 
     def __init__(self, setting: Setting) -> None:
         _find_chinese_in(setting.folder)
         super().__init__(setting)
-
-    def generate(self, passage: Passage) -> Any:
-        """Return the audio of a piece."""
-        wanted: ChatterboxMultilingualParameters = passage.parameters
-        return self._model.generate(
-            passage.text,
-            passage.language,
-            exaggeration=wanted.exaggeration,
-            cfg_weight=max(wanted.cfg_weight, LEAST_GUIDANCE),
-            temperature=wanted.temperature,
-            repetition_penalty=wanted.repetition_penalty,
-            min_p=wanted.min_p,
-            top_p=wanted.top_p,
-        )
 
 
 class ChatterboxMultilingual(HousedChatterbox):

@@ -10,7 +10,7 @@ from portevoix.rooms.chatterbox import ChatterboxNarrator, HousedChatterbox
 from portevoix.rooms.weights import check_safetensors
 
 if TYPE_CHECKING:
-    from portevoix.rooms.narration import Passage, Setting
+    from portevoix.rooms.narration import Setting
 
 TOKENS = "t3_turbo_v1.safetensors"
 SOUND = "s3gen_meanflow.safetensors"
@@ -46,17 +46,6 @@ class Narrator(ChatterboxNarrator):
         level = self._model.norm_loudness
         # Its gain is a double, which numpy 2 lets the whole recording become; the networks take single precision.
         self._model.norm_loudness = lambda wav, *options: level(wav, *options).astype("float32")
-
-    def generate(self, passage: Passage) -> Any:
-        """Return the audio of a piece."""
-        wanted: ChatterboxTurboParameters = passage.parameters
-        return self._model.generate(
-            passage.text,
-            temperature=wanted.temperature,
-            repetition_penalty=wanted.repetition_penalty,
-            top_k=wanted.top_k,
-            top_p=wanted.top_p,
-        )
 
 
 class ChatterboxTurbo(HousedChatterbox):

@@ -20,6 +20,7 @@ from portevoix.engine import Delivery, EngineState, Phase, Surroundings
 from portevoix.errors import EngineError, EngineUnavailable, InvalidParameter
 from portevoix.models.piper_voices import PiperVoiceFile, VoiceShelf
 from portevoix.rooms.keeper import Keeper
+from portevoix.rooms.life import idle_life
 from portevoix.rooms.line_program import LineProgram, ProgramPlan
 from portevoix.rooms.scratch import ScratchFolder
 from portevoix.speech import language_family
@@ -72,17 +73,10 @@ class WarmProgram:
     async def say(self, line: str, limit_seconds: float, request_id: str) -> bytes:
         """Return the WAV file for a line; raises as `LineProgram.answer` and `Keeper.get` do."""
         async with self._turn:
-            program = await self._idle_program()
+            program = await idle_life(self.keeper)
             wav = await program.answer(line, limit_seconds, request_id)
             self.keeper.praise()
             return wav
-
-    async def _idle_program(self) -> LineProgram:
-        while True:
-            program = await self.keeper.get()
-            await program.idle.wait()
-            if not program.gone.is_set():
-                return program
 
 
 class PiperCli:

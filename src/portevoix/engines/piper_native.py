@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -15,14 +14,13 @@ from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery, EngineState, Phase, Surroundings
 from portevoix.errors import CannotSay, EngineError, EngineUnavailable, InvalidParameter, ModelError
 from portevoix.models.piper_voices import VoiceShelf, voice_name
-from portevoix.speech import Utterance, Voice, WordMark, language_family
+from portevoix.rooms.residency import MemoryShort, Place, Residency
+from portevoix.speech import Utterance, Voice, language_family
 from portevoix.system.gpus import find_gpus, pick_gpu
-from portevoix.text.phonemes import PhonemeSentence, Phonemizer, SpokenWord
+from portevoix.text.phonemes import PhonemeSentence, Phonemizer
+from portevoix.text.word_times import WordTimes, words_in_background
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from portevoix.vits.network import Precision
     from portevoix.vits.scheduler import Scheduler
     from portevoix.vits.sessions import Device
@@ -30,8 +28,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOADED_VOICES = 4
 PRELOADED_LANGUAGES = ("fr", "en")
+
+MEMORY_PER_FILE_BYTE = 2
+"""onnxruntime keeps the weights, and most of them once more in the order in which they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,12 @@ class PiperNative:
         self._model = Path(options.model_path) if options.model_path else None
         config = Path(options.model_config_path) if options.model_config_path else None
         self._shelf = VoiceShelf(surroundings.voice_folders, self._model, config, surroundings.clock)
-        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._parts_folder = surroundings.cache_folder / "parts"
+        self._precision = cast("Precision", options.precision)
+        self._residency = surroundings.residency or Residency()
+        self._places: dict[str, Place] = {}
+        self._loaded: dict[str, _Loaded] = {}
+        self._has_loaded = False
         self._broken: dict[str, EngineError] = {}
         self._no_device: EngineUnavailable | None = None
         self._loading: dict[str, asyncio.Task[_Loaded]] = {}
@@ -104,24 +109,28 @@ class PiperNative:
         self._device: Device | None = None
 
     def state(self) -> EngineState:
-        """Return whether a voice is loaded, or could be."""
+        """Return whether a voice is loaded, or could be; one that left memory for a while is back at once."""
         if self._loaded:
             whole = self._why_whole()
             remarks = [remark for remark in (whole, self._about_precision()) if remark]
             return EngineState(
                 Phase.READY, "; ".join(remarks), device=str(self._device), makes_sentences_whole=bool(whole)
             )
-        if self._loading:
+        if self._loading and not self._has_loaded:
             return EngineState(Phase.LOADING, "a voice is loading")
         error = self._reason()
         if error is not None:
             return EngineState(Phase.UNAVAILABLE, str(error), error.hint, error.code)
-        return EngineState(Phase.IDLE)
+        return EngineState(Phase.READY, device=str(self._device)) if self._has_loaded else EngineState(Phase.IDLE)
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the voices on disk and those known by name; one that broke while loading counts as not installed."""
         voices = self._shelf.voices(self.name)
         return tuple(self._as_it_is(voice) for voice in voices) if self._broken else voices
+
+    def is_in_memory(self, voice: str) -> bool:
+        """Tell whether the voice of this name is loaded."""
+        return voice in self._loaded
 
     async def load(self) -> None:
         """Load the best voice of the usual languages; one that loads is enough.
@@ -129,14 +138,18 @@ class PiperNative:
         Raises:
             EngineUnavailable: the device that was asked for is not there.
             ModelError: there is no voice, or none that works.
+            MemoryShort: there is no memory for any.
         """
+        trouble: EngineError | None = EngineUnavailable("no voice is loaded")
         for name in self._preferred():
             try:
-                await self._voice(name)
-            except ModelError as error:
+                async with self._in_use(name):
+                    trouble = None
+            except (ModelError, MemoryShort) as error:
+                trouble = trouble and error
                 logger.warning("voice.broken", extra={"voice": name, "code": error.code, "why": str(error)})
-        if not self._loaded:
-            raise self._reason() or EngineUnavailable("no voice is loaded")
+        if trouble:
+            raise self._reason() or trouble
 
     async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Speak one sentence, from its first frames on.
@@ -144,43 +157,41 @@ class PiperNative:
         Raises:
             Overloaded: those who are listening already would no longer hear it in real time.
             CannotSay: the voice has no sounds for the text.
+            MemoryShort: voices and models that are in use leave no memory for this one.
         """
-        loaded = await self._voice(utterance.voice.name)
-        sentences = loaded.phonemizer.sentences(utterance.text)
-        if not sentences:
-            raise CannotSay(f"{loaded.name} has no sounds for this text")
-        words = loaded.phonemizer.words(utterance.text, sentences)
-        began_seconds = seconds = 0.0
-        with loaded.network.admit(is_listening=utterance.continues, listener=utterance.listener):
-            for index, sentence in enumerate(sentences):
-                spoken = [word for word in words if word.sentence == index]
-                async with aclosing(self._sentence(loaded, sentence, utterance, spoken, began_seconds)) as chunks:
-                    async for chunk in chunks:
-                        seconds += chunk.seconds
-                        yield chunk
-                began_seconds = seconds
+        async with self._in_use(utterance.voice.name) as loaded, aclosing(self._sentences(loaded, utterance)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def aclose(self) -> None:
         """Forget all voices and end the worker threads."""
         for task in self._loading.values():
             task.cancel()
         await asyncio.gather(*self._loading.values(), return_exceptions=True)
-        for loaded in self._loaded.values():
-            loaded.network.close()
-        self._loaded.clear()
+        await asyncio.gather(*map(self._residency.forget, self._places.values()))
+        await asyncio.gather(*map(self._unload, tuple(self._loaded)))
+        self._places.clear()
+        self._has_loaded = False
         if self._scheduler is not None:
             self._scheduler.close()
             self._scheduler = None
 
-    async def _sentence(
-        self, loaded: _Loaded, sentence: PhonemeSentence, utterance: Utterance, words: list[SpokenWord],
-        began_seconds: float,
-    ) -> AsyncGenerator[AudioChunk, None]:  # fmt: skip
-        rate = loaded.network.sample_rate
-        clockwork = _WordTimes(words, rate, began_seconds)
-        async with aclosing(self._pieces(loaded, sentence, utterance)) as pieces:
-            async for piece in pieces:
-                yield AudioChunk(piece.samples, rate, clockwork.learn(piece.id_samples))
+    async def _sentences(self, loaded: _Loaded, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
+        sentences = loaded.phonemizer.sentences(utterance.text)
+        if not sentences:
+            raise CannotSay(f"{loaded.name} has no sounds for this text")
+        rate, seconds = loaded.network.sample_rate, 0.0
+        with (
+            loaded.network.admit(is_listening=utterance.continues, listener=utterance.listener),
+            words_in_background(loaded.phonemizer, utterance.text, sentences) as words,
+        ):
+            for index, sentence in enumerate(sentences):
+                times = WordTimes(words, index, rate, seconds)
+                async with aclosing(self._pieces(loaded, sentence, utterance)) as pieces:
+                    async for piece in pieces:
+                        chunk = AudioChunk(piece.samples, rate, await times.learn(piece.id_samples))
+                        seconds += chunk.seconds
+                        yield chunk
 
     def _pieces(self, loaded: _Loaded, sentence: PhonemeSentence, utterance: Utterance) -> AsyncGenerator[Any, None]:
         options, defaults = self._options, loaded.phonemizer.defaults
@@ -198,9 +209,10 @@ class PiperNative:
 
     def _speaker(self, loaded: _Loaded, wanted: str | int | None) -> int | None:
         if wanted is None:
-            return self._options.speaker_id
+            chosen = self._options.speaker_id  # it is meant for one voice; others have fewer speakers
+            return None if chosen is None or chosen >= loaded.network.config.speaker_count else chosen
         speakers = loaded.network.speakers
-        if isinstance(wanted, str) and not wanted.isdigit():
+        if isinstance(wanted, str) and not wanted.isdecimal():
             if wanted not in speakers:
                 known = ", ".join(list(speakers)[:20]) or "one only"
                 raise InvalidParameter(
@@ -208,6 +220,29 @@ class PiperNative:
                 )
             return speakers[wanted]
         return int(wanted)
+
+    @asynccontextmanager
+    async def _in_use(self, name: str) -> AsyncIterator[_Loaded]:
+        """Have a voice in memory while the context lasts."""
+        if self._device is None:
+            try:
+                self._device = await asyncio.to_thread(self._pick_device)
+            except EngineUnavailable as error:
+                self._no_device = error
+                raise
+        async with self._residency.use(self._place(name, self._device)):
+            yield await self._voice(name)
+
+    def _place(self, name: str, device: Device) -> Place:
+        if name not in self._places:
+            needed_bytes = MEMORY_PER_FILE_BYTE * self._shelf.file(name).size_bytes
+            self._places[name] = Place(f"{name} of {self.name}", str(device), needed_bytes, lambda: self._unload(name))
+        return self._places[name]
+
+    async def _unload(self, name: str) -> None:
+        self._places[name].bytes = 0
+        if (loaded := self._loaded.pop(name, None)) is not None:
+            await asyncio.to_thread(loaded.network.close)
 
     async def _voice(self, name: str) -> _Loaded:
         """Return a voice, loading it when it is not there; several who ask wait for one loading.
@@ -217,18 +252,23 @@ class PiperNative:
             EngineUnavailable: the device is not there.
         """
         if (loaded := self._loaded.get(name)) is not None:
-            self._loaded.move_to_end(name)
             return loaded
         if (error := self._broken.get(self._broken_key(name))) is not None:
             raise error
         if name not in self._loading:
-            self._loading[name] = asyncio.create_task(self._load_voice(name), name=f"load {name}")
+            task = self._load_voice(name, self._places[name])
+            self._loading[name] = asyncio.create_task(task, name=f"load {name}")
         return await asyncio.shield(self._loading[name])
 
-    async def _load_voice(self, name: str) -> _Loaded:
+    async def _load_voice(self, name: str, place: Place) -> _Loaded:
+        """Load a voice; its place is kept for it also when nobody waits for it any more."""
         try:
-            await self._take_apart(name)
-            loaded = await asyncio.to_thread(self._open, name)
+            async with self._residency.use(place):
+                await self._take_apart(name)
+                loaded = self._loaded[name] = await asyncio.to_thread(self._open, name)
+                place.device, place.bytes = str(self._device), place.needed_bytes
+        except MemoryShort:
+            raise
         except ModelError as error:
             self._broken[self._broken_key(name)] = error
             raise
@@ -237,11 +277,9 @@ class PiperNative:
             raise
         finally:
             del self._loading[name]
-        self._loaded[name] = loaded
-        while len(self._loaded) > LOADED_VOICES:
-            _, oldest = self._loaded.popitem(last=False)
-            oldest.network.close()
-        logger.info("voice.loaded", extra={"voice": name, "device": str(self._device)})
+        self._has_loaded = True
+        facts = {"voice": name, "device": str(self._device), "speaker": self._speaker(loaded, None)}
+        logger.info("voice.loaded", extra=facts)
         return loaded
 
     async def _take_apart(self, name: str) -> None:
@@ -249,15 +287,8 @@ class PiperNative:
         from portevoix.vits.child import take_apart
 
         file = self._shelf.file(name)
-        if self._device is None:
-            self._device = await asyncio.to_thread(self._pick_device)
-        await take_apart(file.model, file.config, self._parts_folder(), self._device, self._precision())
-
-    def _parts_folder(self) -> Path:
-        return self._surroundings.cache_folder / "parts"
-
-    def _precision(self) -> Precision:
-        return cast("Precision", self._options.precision)
+        assert self._device is not None  # noqa: S101 - it is found before a voice is loaded
+        await take_apart(file.model, file.config, self._parts_folder, self._device, self._precision)
 
     def _open(self, name: str) -> _Loaded:
         from portevoix.vits.scheduler import Scheduler
@@ -266,6 +297,7 @@ class PiperNative:
 
         file = self._shelf.file(name)
         phonemizer = Phonemizer(file.config)
+        phonemizer.prove()
         self._device = self._device or self._pick_device()
         self._scheduler = self._scheduler or Scheduler()
         try:
@@ -274,8 +306,8 @@ class PiperNative:
                 file.config,
                 scheduler=self._scheduler,
                 device=self._device,
-                precision=self._precision(),
-                parts_folder=self._parts_folder(),
+                precision=self._precision,
+                parts_folder=self._parts_folder,
             )
         except EngineUnavailable as error:
             if self._options.device != "auto" or self._device == CPU:
@@ -283,7 +315,6 @@ class PiperNative:
             logger.warning("device.passed_over", extra={"device": str(self._device), "why": str(error)})
             self._device = CPU
             return self._open(name)
-        phonemizer.sentences("a")
         return _Loaded(network, phonemizer, name)
 
     def _pick_device(self) -> Device:
@@ -348,35 +379,6 @@ class PiperNative:
         if len(losses) < len(networks):
             return f"{len(networks) - len(losses)} of {len(networks)} voices decode in fp32: int8 does not pay for them"
         return f"decodes in int8, with noise {min(loss or 0.0 for loss in losses):.0f} dB below the sound"
-
-
-class _WordTimes:
-    """Turn the lengths of ids, as they become known, into the times of words."""
-
-    def __init__(self, words: list[SpokenWord], sample_rate: int, began_seconds: float) -> None:
-        self._words = deque(words)
-        self._rate = sample_rate
-        self._offset = began_seconds
-        self._begin = began_seconds
-        self._ends = [0]
-
-    def learn(self, id_samples: NDArray[np.int64]) -> tuple[WordMark, ...]:
-        """Return the words whose end is known with these lengths of the next ids, int64, shape (n,)."""
-        marks = []
-        for samples in id_samples.tolist():
-            self._ends.append(self._ends[-1] + samples)
-            while self._words and self._words[0].id_end < len(self._ends):
-                marks.append(self._mark(self._words.popleft()))
-        return tuple(marks)
-
-    def _mark(self, word: SpokenWord) -> WordMark:
-        begin, self._begin = self._begin, self._seconds(word.id_end)
-        phonemes = tuple((phoneme, self._seconds(id_end)) for phoneme, id_end in word.sounds)
-        return WordMark(word.start, word.end, begin, self._begin, phonemes=phonemes)
-
-    def _seconds(self, ids: int) -> float:
-        """Return when the first `ids` ids of the sentence are over."""
-        return self._offset + self._ends[ids] / self._rate
 
 
 def _first(chosen: float | None, default: float) -> float:

@@ -18,6 +18,7 @@ from portevoix.engine import Delivery, EngineState, Phase, Surroundings
 from portevoix.errors import InvalidParameter, NotAllowed
 from portevoix.net.addresses import AddressPolicy
 from portevoix.speech import Voice
+from portevoix.tasks import end_tasks
 from portevoix.text.speakable import estimate_seconds
 
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ class SilentEmergency:
         if not self._alerts:
             return
         _, late = await asyncio.wait(self._alerts, timeout=FAREWELL_SECONDS)
-        for alert in late:
-            alert.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await end_tasks(*late)
 
     def _raise_alarm(self, utterance: Utterance) -> None:
         facts = {"engine": self.name, "request_id": utterance.request_id, "characters": len(utterance.text)}

@@ -88,15 +88,17 @@ def require_answer(answer: httpx.Response, url: str, what: str, *, has_token: bo
 
 def _refusal(answer: httpx.Response, url: str, *, has_token: bool) -> FetchError:
     told = next((one.headers["x-error-code"] for one in (answer, *answer.history) if "x-error-code" in one.headers), "")
-    host, status = httpx.URL(url).host, answer.status_code
-    if told == "GatedRepo" or (not told and status == httpx.codes.FORBIDDEN):
+    hub, host, status = httpx.URL(url), answer.url.host, answer.status_code
+    # Where it sends us to knows neither accounts nor terms.
+    is_of_hub = host == hub.host and answer.url.port in (hub.port, None)
+    if told == "GatedRepo" or (not told and is_of_hub and status == httpx.codes.FORBIDDEN):
         return ModelGated(f"{host} gives this model only to those who accepted its terms", f"HTTP {status}",
                           "Accept them on its page, and set HF_TOKEN to a token of that account.")  # fmt: skip
     if told in NOT_FOUND or (not told and status == httpx.codes.NOT_FOUND):
         what = NOT_FOUND.get(told, "file")
-        return HubNotFound(f"{host} does not have this {what}", f"{url}, HTTP {status}",
+        return HubNotFound(f"{host} does not have this {what}", f"{shown(url)}, HTTP {status}",
                            "It may have moved, or be private: then set HF_TOKEN.")  # fmt: skip
-    if status == httpx.codes.UNAUTHORIZED:
+    if is_of_hub and status == httpx.codes.UNAUTHORIZED:
         why = "the token in HF_TOKEN has expired or is wrong" if has_token else "it wants a token"
         return HubTokenInvalid(f"{host} does not let us in", why, "Set HF_TOKEN to a valid token, or unset it.")
     if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -106,7 +108,8 @@ def _refusal(answer: httpx.Response, url: str, *, has_token: bool) -> FetchError
 
 def translated(error: Exception, url: str) -> Exception:
     """Return what an error of httpx comes to: an `Interrupted` where another attempt is worth while, else the error."""
-    host, why = httpx.URL(url).host if not isinstance(error, httpx.InvalidURL) else url[:80], str(error)[:200]
+    host = url.rpartition("@")[2][:80] if isinstance(error, httpx.InvalidURL) else httpx.URL(url).host
+    why = str(error)[:200]
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return Interrupted(DownloadStalled(f"{host} fell silent", why, "Try again: it goes on where it stopped."))
     if isinstance(error, httpx.TooManyRedirects | httpx.InvalidURL | httpx.UnsupportedProtocol):
@@ -119,6 +122,22 @@ def translated(error: Exception, url: str) -> Exception:
 def _wished_pause(answer: httpx.Response) -> float:
     wish = answer.headers.get("retry-after", "")
     return min(float(wish), LONGEST_PAUSE_SECONDS) if wish.isdigit() else 0.0
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Return to whom a request for `url` goes: scheme, host and port."""
+    whole = httpx.URL(url)
+    return whole.scheme, whole.host, whole.port
+
+
+def shown(url: str) -> str:
+    """Return an address as it may be printed: without a name and a password."""
+    return str(httpx.URL(url).copy_with(username=None, password=None))
+
+
+def is_encoded(answer: httpx.Response) -> bool:
+    """Tell whether the file was packed on its way, though nobody asked for it: then the lengths are not the file's."""
+    return str(answer.headers.get("content-encoding", "identity")).lower() != "identity"
 
 
 def range_begin(answer: httpx.Response) -> int:

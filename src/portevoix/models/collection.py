@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from portevoix.models.answers import Interrupted, require_answer, translated
+from portevoix.models.answers import Interrupted, origin_of, require_answer, translated
 from portevoix.models.catalogue import is_safe_name
 from portevoix.models.faults import DownloadCorrupt, HubBadAnswer, HubNotFound, HubUnreachable
 from portevoix.models.hub import Hub
@@ -59,7 +59,8 @@ class _Caller:
         for _ in range(MOST_PAGES):
             content, following = self._page(url)
             found += content if isinstance(content, list) else [content]
-            if not following or httpx.URL(following).host != httpx.URL(url).host:
+            following = following and str(httpx.URL(url).join(following))
+            if not following or origin_of(following) != origin_of(url):
                 break
             url = following
         if not all(isinstance(one, dict) for one in found):

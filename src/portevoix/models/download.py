@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from portevoix.children import end_child
 from portevoix.errors import PortevoixError
 from portevoix.models.faults import KINDS, DownloadStalled, DownloadTimeout, FetchError, HubUnreachable
 from portevoix.models.order import Order
@@ -24,6 +22,9 @@ logger = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "portevoix.models.fetch")
 DEATHS = 3
 """Ends of the process without a word, one after the other without a byte between them, after which it has failed."""
+
+START_SECONDS = 30.0
+"""Least time for the process to start: on a busy machine that is no silence of the hub's."""
 
 Step = Callable[[str, dict[str, Any]], None]
 
@@ -116,12 +117,12 @@ async def _in_process(order: Order, watch: _Watch, tell: Step) -> bool:
     assert process.stdin is not None  # noqa: S101 - it was asked for
     try:
         process.stdin.write(order.line())
-        async with asyncio.timeout(watch.stall_seconds) as patience:
+        async with asyncio.timeout(max(watch.stall_seconds, START_SECONDS)) as patience:
             return await _follow(process, watch, patience, tell)
     except TimeoutError:
         raise _stalled(order, watch) from None
     finally:
-        await _end(process)
+        await end_child(process)
 
 
 async def _follow(process: Process, watch: _Watch, patience: asyncio.Timeout, tell: Step) -> bool:
@@ -141,7 +142,7 @@ async def _follow(process: Process, watch: _Watch, patience: asyncio.Timeout, te
 
 
 def _stalled(order: Order, watch: _Watch) -> FetchError:
-    host = urlsplit(order.url).netloc
+    host = urlsplit(order.url).netloc.rpartition("@")[2]
     within = f"within {watch.stall_seconds:g} s"
     if not watch.is_connected:
         return HubUnreachable(f"{host} did not answer", within, "Check the network, or name a mirror with HF_ENDPOINT.")
@@ -151,15 +152,3 @@ def _stalled(order: Order, watch: _Watch) -> FetchError:
 
 def _told(facts: dict[str, Any]) -> PortevoixError:
     return KINDS.get(facts["code"], FetchError)(facts["what"], facts["why"], facts["hint"])
-
-
-async def _end(process: Process) -> None:
-    """Kill the process and all it started; it is gone afterwards."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-    with suppress(ConnectionError):
-        await asyncio.shield(process.communicate())

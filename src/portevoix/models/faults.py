@@ -86,6 +86,12 @@ class DownloadCancelled(FetchError):
     code = "download_cancelled"
 
 
+class ModelInUse(FetchError):
+    """Tell that a model cannot be taken away now: another program is fetching it."""
+
+    code = "model_in_use"
+
+
 KINDS: dict[str, type[PortevoixError]] = {
     kind.code: kind
     for kind in (

@@ -8,20 +8,17 @@ by the next one. Nothing lies in its place before it is whole and checked.
 from __future__ import annotations
 
 import errno
-import json
-import os
 import shutil
-import sys
-import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from portevoix.errors import DiskFull, NotWritable, PortevoixError
+from portevoix.errand import run_errand
+from portevoix.errors import DiskFull, NotWritable
 from portevoix.models.collection import list_files
+from portevoix.models.faults import HubUnreachable
 from portevoix.models.locks import lock_of, locked
 from portevoix.models.manifest import Manifest
 from portevoix.models.order import Listing, Order, OrderedFile
@@ -36,18 +33,23 @@ def fetch(order: Order, tell: Tell) -> None:
     Raises:
         PortevoixError: what went wrong, in the words of the house.
     """
-    timeout = httpx.Timeout(order.patience_seconds, connect=min(CONNECT_SECONDS, order.patience_seconds))
-    with _writing(order.parent):
+    with _client(order) as client, _writing(order.parent):
         order.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            locked(lock_of(order.parent, order.name), tell),
-            httpx.Client(timeout=timeout, follow_redirects=True) as client,
-        ):
+        with locked(lock_of(order.parent, order.name), tell):
             if order.listing is not None:
                 _bring_folder(order, order.listing, client, tell)
             else:
                 for file in _bring(order.files, order, client, tell):
                     file.incomplete.replace(file.place)
+
+
+def _client(order: Order) -> httpx.Client:
+    timeout = httpx.Timeout(order.patience_seconds, connect=min(CONNECT_SECONDS, order.patience_seconds))
+    try:
+        return httpx.Client(timeout=timeout, follow_redirects=True)
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        raise HubUnreachable("the network cannot be used as it is configured", str(error)[:200],
+                             "Correct HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE, or unset them.") from error  # fmt: skip
 
 
 def _bring(files: Sequence[OrderedFile], order: Order, client: httpx.Client, tell: Tell, *, places: bool = False,
@@ -73,6 +75,8 @@ def _bring_folder(order: Order, listing: Listing, client: httpx.Client, tell: Te
     final, arriving = order.final, order.arriving
     if final.is_symlink() or arriving.is_symlink():
         raise NotWritable(f"{final} cannot be written", "it is a link", "Remove it, or fetch to where it leads.")
+    if (there := Manifest.read(final)) is not None and there.serves(listing) and there.is_whole(final):
+        return  # another program, which was waited for, has put it there
     if final.exists() and not arriving.exists():
         final.rename(arriving)
     manifest = Manifest.read(arriving)
@@ -111,32 +115,12 @@ def _writing(folder: Path) -> Generator[None, None, None]:
 
 def main() -> None:
     """Fetch what standard input orders."""
-    line = sys.stdin.buffer.readline()
-    if not line:
-        return
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _tell("begun")
-    try:
-        fetch(Order.parse(line), _tell)
-    except PortevoixError as error:
-        _tell("failed", code=error.code, what=error.what, why=error.why, hint=error.hint)
-        return
-    _tell("done")
+    run_errand(_work)
 
 
-def _tell(event: str, **facts: Any) -> None:
-    try:
-        sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os._exit(1)
-
-
-def _leave_with_parent() -> None:
-    """End the process when standard input ends; the lock that the reader of a stream would hold is not taken."""
-    while os.read(0, 1024):
-        pass
-    os._exit(1)
+def _work(line: bytes, tell: Tell) -> None:
+    tell("begun")
+    fetch(Order.parse(line), tell)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from portevoix.errors import ModelMissing, NotAllowed, NotWritable
 from portevoix.models.catalogue import Model, is_safe_name
 from portevoix.models.faults import ModelUnknown
 from portevoix.models.hub import Hub
+from portevoix.models.locks import is_fetching_into, require_free
 from portevoix.models.manifest import ListedFile, Manifest
 from portevoix.models.order import INCOMPLETE, Listing, Order
 from portevoix.models.store import OLD_SECONDS, Verdict
@@ -87,6 +88,7 @@ class FolderStore:
         Raises:
             ModelUnknown: the name is no name of a model.
             ModelMissing: nothing of it is there.
+            ModelInUse: some program is fetching it.
             NotWritable: the folder does not allow it.
         """
         if not is_safe_name(name):
@@ -94,6 +96,7 @@ class FolderStore:
         if not self.knows(name):
             raise ModelMissing(f"{name} is not in {self.folder}", hint="`portevoix models list` shows what is.")
         there = [path for path in (self.folder / name, self._arriving(name)) if path.is_dir() or path.is_symlink()]
+        require_free(self.folder, name)
         freed = sum(map(_size_of, there))
         try:
             for path in there:
@@ -107,6 +110,8 @@ class FolderStore:
         """Take away what nobody has continued for 30 days, counted to `now` in Unix seconds; return how much."""
         now = time.time() if now is None else now
         swept = 0
+        if is_fetching_into(self.folder):
+            return swept
         for path in (path for pattern in LEFT for path in self.folder.glob(pattern)):
             with suppress(OSError):
                 newest = max((one.stat().st_mtime for one in [path, *path.rglob("*")]), default=0.0)

@@ -172,6 +172,7 @@ class Library:
         Raises:
             ModelUnknown: the name is no name of a model.
             ModelMissing: nothing of it is here.
+            ModelInUse: some program is fetching it.
             NotWritable: the folder does not allow it.
         """
         is_folder = name not in self.catalogue.models or self.catalogue.models[name].is_folder

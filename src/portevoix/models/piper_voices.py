@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from portevoix.speech import Voice
 
 KNOWN = ("fr_FR-siwis-medium", "fr_FR-mls_1840-medium", "fr_FR-upmc-medium", "en_US-lessac-medium")
 """Voices that are known by name even when they are not on disk, the preferred one of each language first."""
+
+logger = logging.getLogger(__name__)
 
 QUALITIES = ("high", "medium", "low", "x_low")
 SUFFIX = ".onnx"
@@ -42,6 +45,14 @@ class PiperVoiceFile:
     speakers: tuple[str, ...] = ()
     fingerprint: str = ""
     error: ModelError | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the size of the model, 0 where it has just been taken away."""
+        try:
+            return self.model.stat().st_size
+        except OSError:
+            return 0
 
     def voice(self, engine: str) -> Voice:
         """Return it as a voice of `engine`."""
@@ -132,8 +143,8 @@ class VoiceShelf:
         return ModelMissing(f"voice {name} is not on this machine", hint=hint)
 
     def _models(self) -> list[Path]:
-        folders = [sorted(folder.glob(f"*{SUFFIX}")) for folder in self._folders if folder.is_dir()]
-        return ([self._model] if self._model else []) + [model for folder in folders for model in folder]
+        found = [model for folder in self._folders for model in _models_in(folder)]
+        return ([self._model] if self._model else []) + found
 
     def _look_at(self, model: Path) -> PiperVoiceFile:
         config = self._config_of(model)
@@ -151,6 +162,15 @@ class VoiceShelf:
     def _missing_voice(self, name: str, engine: str) -> Voice:
         error = self.missing(name)
         return Voice(name, engine, _language_of(name), is_installed=False, why_not=error.what, hint=error.hint)
+
+
+def _models_in(folder: Path) -> list[Path]:
+    """Return the models in a folder; none where it is not there or cannot be looked into."""
+    try:
+        return sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+    except OSError as error:
+        logger.debug("folder.not_read", extra={"folder": str(folder), "why": error.strerror})
+        return []
 
 
 def voice_name(model: Path) -> str:
@@ -183,7 +203,7 @@ def _facts(model: Path, config: Path) -> dict[str, Any]:
             "sample_rate": int(content["audio"]["sample_rate"]),
             "speakers": tuple(str(speaker) for speaker, _ in speakers),
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ModelBroken(f"{config.name} is not a Piper voice's configuration", f"{type(error).__name__}: {error}",
                           "Fetch the voice again.") from error  # fmt: skip
 
@@ -191,7 +211,7 @@ def _facts(model: Path, config: Path) -> dict[str, Any]:
 def _json(config: Path) -> dict[str, Any]:
     try:
         content = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelBroken(f"{config.name} cannot be read", str(error), "Fetch the voice again.") from error
     if not isinstance(content, dict):
         raise ModelBroken(f"{config.name} is not a Piper voice's configuration", "it is no object", "Fetch it again.")

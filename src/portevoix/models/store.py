@@ -12,6 +12,7 @@ from portevoix.models.catalogue import Model, ModelFile, is_safe_name
 from portevoix.models.checksums import checksum
 from portevoix.models.faults import ModelUnknown
 from portevoix.models.hub import Hub
+from portevoix.models.locks import is_fetching_into, require_free
 from portevoix.models.order import INCOMPLETE, Order, OrderedFile
 
 OLD_SECONDS = 30 * 86_400.0
@@ -84,6 +85,7 @@ class Store:
         Raises:
             ModelUnknown: the name is no name of a voice.
             ModelMissing: nothing of it is there.
+            ModelInUse: some program is fetching it.
             NotWritable: the folder does not allow it.
         """
         if not is_safe_name(name):
@@ -94,6 +96,7 @@ class Store:
         there = [path for path in paths if path.is_file() or path.is_symlink()]
         if not there:
             raise ModelMissing(f"{name} is not in {self.folder}", hint="`portevoix models list` shows what is.")
+        require_free(self.folder, name)
         freed = sum(path.lstat().st_size for path in there)
         try:
             for path in there:
@@ -106,6 +109,8 @@ class Store:
         """Take away parts that nobody has continued for 30 days, counted to `now` in Unix seconds; return how many."""
         now = time.time() if now is None else now
         swept = 0
+        if is_fetching_into(self.folder):
+            return swept  # its files may look old where the clock has been put forward
         for path in {*self.folder.glob(f"*{INCOMPLETE}"), *self.folder.glob(".*.lock")}:
             with suppress(OSError):
                 if now - path.stat().st_mtime > OLD_SECONDS:

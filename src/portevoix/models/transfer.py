@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from portevoix.errors import DiskFull
 from portevoix.models.answers import (
     Interrupted,
     Statement,
+    is_encoded,
     range_begin,
     range_total,
     require_file,
@@ -21,7 +23,14 @@ from portevoix.models.answers import (
     translated,
 )
 from portevoix.models.checksums import checksum
-from portevoix.models.faults import DownloadCorrupt, DownloadStalled, FetchError, HubBadAnswer, HubUnreachable
+from portevoix.models.faults import (
+    DownloadCorrupt,
+    DownloadStalled,
+    FetchError,
+    HubBadAnswer,
+    HubTokenInvalid,
+    HubUnreachable,
+)
 from portevoix.models.order import Order, OrderedFile
 
 PAUSES_SECONDS = (0.3, 1.0)
@@ -31,6 +40,7 @@ WORTHWHILE_BYTES = 65_536
 """An attempt that brought this much was none in vain."""
 
 TELL_SECONDS = 0.1
+TOKEN = re.compile(r"[!-~]+")
 CORRUPT_HINT = "Try again later, or name another mirror with HF_ENDPOINT."
 
 Tell = Callable[..., None]
@@ -94,37 +104,47 @@ class Transfer:
 
     def _take(self, answer: httpx.Response, have: int) -> None:
         self._stated = statement_of(answer)
+        _, can_be_checked = self._expected()  # where it cannot, parts of two files would be taken for one
         if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            if have != (range_total(answer) or -1):
+            if have != (range_total(answer) or -1) or not can_be_checked:
                 self._begin_anew()
             return
         require_file(answer, self._file, has_token=bool(self._order.token))
         begin = have if answer.status_code == httpx.codes.PARTIAL_CONTENT else 0
-        if begin and range_begin(answer) != begin:
+        if begin and (range_begin(answer) != begin or is_encoded(answer) or not can_be_checked):
             self._begin_anew()
-        total = begin + int(answer.headers.get("content-length", 0))
-        self._require_size(total)
+        total = self._total(answer, begin)
         require_room(self._file.place.parent, total - begin, self._order.spare_bytes)
         self._tell("size", total=self._before + total + self._after, done=self._before + begin)
         self._write(answer, begin)
 
+    def _total(self, answer: httpx.Response, begin: int) -> int:
+        """Return the size of the file, as the answer tells it where it does, else as it is known.
+
+        Raises:
+            DownloadCorrupt: the two differ.
+        """
+        expected = self._stated.size_bytes or self._file.size_bytes
+        length = "" if is_encoded(answer) else answer.headers.get("content-length", "")
+        if not length:
+            return max(begin, expected)
+        total = begin + int(length)
+        if expected and total != expected:
+            raise DownloadCorrupt(
+                f"{self._file.place.name} is not what was published",
+                f"the hub sends {total} bytes where there should be {expected}", CORRUPT_HINT,
+            )  # fmt: skip
+        return total
+
     def _write(self, answer: httpx.Response, begin: int) -> None:
         with self._file.incomplete.open("ab" if begin else "wb") as sink:
             done = begin
-            for piece in answer.iter_raw():
+            for piece in answer.iter_bytes():
                 sink.write(piece)
                 done += len(piece)
                 self._tell_now_and_then("bytes", self._before + done)
             sink.flush()
             os.fsync(sink.fileno())
-
-    def _require_size(self, total: int) -> None:
-        expected = self._stated.size_bytes or self._file.size_bytes
-        if total and expected and total != expected:
-            raise DownloadCorrupt(
-                f"{self._file.place.name} is not what was published",
-                f"the hub sends {total} bytes where there should be {expected}", CORRUPT_HINT,
-            )  # fmt: skip
 
     def _check(self) -> int:
         """Return the size; a wrong checksum is worth one more copy, since a part may be of another time."""
@@ -178,6 +198,13 @@ def pause(interrupted: Interrupted, in_vain: int, tell: Tell) -> None:
 
 
 def asking(order: Order) -> dict[str, str]:
-    """Return the headers of a request."""
+    """Return the headers of a request.
+
+    Raises:
+        HubTokenInvalid: the token is none.
+    """
     headers = {"Accept-Encoding": "identity", "User-Agent": "portevoix"}
+    if order.token and not TOKEN.fullmatch(order.token):
+        raise HubTokenInvalid("the token in HF_TOKEN cannot be sent", "it has characters that no token has",
+                              "Set HF_TOKEN to a valid token, or unset it.")  # fmt: skip
     return headers | ({"Authorization": f"Bearer {order.token}"} if order.token else {})

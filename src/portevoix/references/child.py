@@ -105,14 +105,10 @@ def main() -> None:
     try:
         samples = decode(sys.stdin.buffer.read(), Bounds(**order["bounds"]))
     except MemoryError:
-        answer = _told(_unreadable("it takes too much memory"))
+        answer = _unreadable("it takes too much memory").parts
     except PortevoixError as error:
-        answer = _told(error)
+        answer = error.parts
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + samples.astype("<i2").tobytes())
-
-
-def _told(error: PortevoixError) -> dict[str, Any]:
-    return {"code": error.code, "what": error.what, "why": error.why, "hint": error.hint}
 
 
 def _limit_resources(memory_bytes: int) -> None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from portevoix.children import end_child
 from portevoix.errors import AudioNotReadable, NotAllowed, NotWritable, RequestError
 from portevoix.references.faults import KINDS, ReferenceMissing, ReferenceTooLarge
 from portevoix.references.judgement import SAMPLE_RATE, Bounds
@@ -176,9 +177,7 @@ async def _decode(content: bytes, limits: RecordingLimits) -> bytes:
     except TimeoutError:
         raise _unreadable(f"decoding took more than {limits.patience_seconds:g} s") from None
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await asyncio.shield(process.wait())
+        await end_child(process)
     line, _, samples = answer.partition(b"\n")
     if process.returncode or not line:
         raise _unreadable("decoding took too much memory or time")

@@ -11,17 +11,16 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from portevoix.errors import DiskFull, NotWritable, PortevoixError
+from portevoix.errand import Tell, run_errand
+from portevoix.errors import DiskFull, NotWritable
 from portevoix.rooms.environments import PACKAGES, EnvironmentShelf, Note, interpreter_in
 from portevoix.rooms.proof import prove
 from portevoix.rooms.recipe import MEGABYTE, Recipe
@@ -34,8 +33,6 @@ UV_VARIABLES = {"UV_NO_PROGRESS": "1", "UV_HTTP_RETRIES": "2", "UV_HTTP_CONNECT_
 """A network that is not there is known within seconds; `UV_HTTP_RETRIES` of the surroundings comes before this."""
 
 ASIDE = ".aside"
-
-Tell = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,42 +190,15 @@ def _ignore(_: str) -> None:
 
 def main() -> None:
     """Build what standard input orders."""
-    line = sys.stdin.buffer.readline()
-    if not line:
-        return
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    run_errand(_work)
+
+
+def _work(line: bytes, tell: Tell) -> None:
     try:
-        build(Order.parse(line), _tell)
-    except PortevoixError as error:
-        _tell("failed", code=error.code, what=error.what, why=error.why, hint=error.hint)
-        return
+        build(Order.parse(line), tell)
     except OSError as error:
-        fault = NotWritable("the environment cannot be written", error.strerror or str(error))
-        _tell("failed", code=fault.code, what=fault.what, why=fault.why, hint="Correct the folder's permissions.")
-        return
-    _tell("done")
-
-
-def _tell(event: str, **facts: Any) -> None:
-    try:
-        sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _end()
-
-
-def _leave_with_parent() -> None:
-    """End when standard input ends; the lock that the reader of a stream would hold is not taken."""
-    while os.read(0, 1024):
-        pass
-    _end()
-
-
-def _end() -> None:
-    """End this process at once, and where it leads a session all that it started."""
-    if os.name != "nt" and os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(1)
+        raise NotWritable("the environment cannot be written", error.strerror or str(error),
+                          "Correct the folder's permissions.") from error  # fmt: skip
 
 
 if __name__ == "__main__":

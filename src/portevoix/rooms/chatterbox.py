@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from types import FunctionType, MethodType
@@ -31,6 +31,30 @@ LEAST_GUIDANCE = 0.01
 """A guidance of 0 makes one row of what the library goes on to take for two."""
 
 OWN_VOICE = "conds.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatterboxParameters:
+    """What one request may set of a network that can be calm or lively."""
+
+    exaggeration: float = field(
+        default=0.5, metadata={"help": "how lively it speaks; 0.5 is natural", "minimum": 0.0, "maximum": 2.0}
+    )
+    cfg_weight: float = field(
+        default=0.5, metadata={"help": "how closely it keeps to the voice; less is slower speech",
+                               "minimum": 0.0, "maximum": 3.0}
+    )  # fmt: skip
+    temperature: float = field(default=0.8, metadata={"help": "how freely it speaks", "minimum": 0.05, "maximum": 5.0})
+    repetition_penalty: float = field(
+        default=1.2, metadata={"help": "how much it avoids repeating itself", "minimum": 1.0, "maximum": 10.0}
+    )
+    min_p: float = field(
+        default=0.05, metadata={"help": "least probability of a sound, as a share of the likeliest one's",
+                                "minimum": 0.0, "maximum": 1.0}
+    )  # fmt: skip
+    top_p: float = field(
+        default=1.0, metadata={"help": "probability of the sounds to choose from", "minimum": 0.05, "maximum": 1.0}
+    )
 
 
 class _Stopped(Exception):
@@ -70,13 +94,14 @@ class Watch:
 
 
 class ChatterboxNarrator:
-    """Speak with one Chatterbox network; a subclass names its classes and makes its call.
+    """Speak with one Chatterbox network; a subclass names its classes.
 
     Attributes:
         engine: name of the engine.
         module: where the library has the network's class and its `Conditionals`.
         kind: name of the class.
         loop: method of the token network that generates.
+        asks_language: the library wants to be told the language.
     """
 
     sample_rate = 24_000
@@ -84,6 +109,7 @@ class ChatterboxNarrator:
     module: ClassVar[str]
     kind: ClassVar[str]
     loop: ClassVar[str] = "inference"
+    asks_language: ClassVar[bool] = False
 
     def __init__(self, setting: Setting) -> None:
         self._library = import_module(self.module)
@@ -104,19 +130,23 @@ class ChatterboxNarrator:
         self._watch.begin(is_cancelled, min(MOST_TOKENS, round(passage.limit_seconds * TOKENS_PER_SECOND)))
         self._model.conds = self._voice(passage.reference)
         try:
-            wav = self.generate(passage)
+            wav = self._generate(passage)
         except _Stopped:
             return
         finally:
             self._clean_up()
         yield wav.reshape(-1).numpy()
 
-    def generate(self, passage: Passage) -> Any:
-        """Return the library's audio of a piece, a tensor of shape (1, n)."""
-        raise NotImplementedError
-
     def close(self) -> None:
         """Hold nothing that goes beyond the object's life."""
+
+    def _generate(self, passage: Passage) -> Any:
+        """Return the library's audio of a piece, a tensor of shape (1, n)."""
+        said = (passage.text, passage.language) if self.asks_language else (passage.text,)
+        wanted = asdict(passage.parameters)
+        if "cfg_weight" in wanted:
+            wanted["cfg_weight"] = max(wanted["cfg_weight"], LEAST_GUIDANCE)
+        return self._model.generate(*said, **wanted)
 
     def _voice(self, reference: Reference | None) -> Any:
         """Return a copy of what a voice is to the networks: they write into it."""

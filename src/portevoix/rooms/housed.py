@@ -213,7 +213,10 @@ class Housed:
     def state(self) -> EngineState:
         """Return where the engine stands; looks at the disk as long as it is not loaded."""
         if self._body is not None:
-            return replace(self._body.state(), device=self._body.device)
+            state = replace(self._body.state(), device=self._body.device)
+            if state.phase is not Phase.UNAVAILABLE or (error := self._fault()) is None:
+                return state
+            return EngineState(Phase.UNAVAILABLE, str(error), error.hint, error.code)
         if self._loading.locked():
             return EngineState(Phase.LOADING)
         if (error := self._fault() or self._refusal.recent(self._signature(), self.surroundings.clock())) is not None:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from portevoix.errors import PortevoixError
 from portevoix.rooms.build import Order
 from portevoix.rooms.faults import KINDS, RoomError, RoomTimeout
 from portevoix.rooms.process import ChildProcess
+from portevoix.tasks import see_through
 
 logger = logging.getLogger(__name__)
 
@@ -73,17 +73,7 @@ async def _in_process(order: Order, tell: Step) -> None:
         raise RoomError(f"the process that installs {order.recipe.name} ended without a word", child.last_words(),
                         "The log says more; memory may have run out.")  # fmt: skip
     finally:
-        await _ended(child)
-
-
-async def _ended(child: ChildProcess) -> None:
-    """End a process, and do so to the end when this is cancelled."""
-    ending = asyncio.ensure_future(child.end())
-    try:
-        await asyncio.shield(ending)
-    except asyncio.CancelledError:
-        await ending
-        raise
+        await see_through(child.end())
 
 
 class _Lines:
@@ -97,8 +87,3 @@ class _Lines:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._steps.put_nowait(json.loads(line))
-
-
-def told(error: PortevoixError) -> str:
-    """Return an error and what to do about it, as one sentence after the other."""
-    return ". ".join(part for part in (str(error), error.hint) if part)

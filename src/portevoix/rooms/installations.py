@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from portevoix.errors import PortevoixError
 from portevoix.rooms.build import Order
 from portevoix.rooms.environments import EnvironmentShelf
 from portevoix.rooms.faults import RoomCancelled
-from portevoix.rooms.installation import Limits, install, told
-from portevoix.rooms.progress import Meter, Phase, Progress, Tell
+from portevoix.rooms.installation import Limits, install
+from portevoix.rooms.progress import Meter, Phase, Progress
 from portevoix.rooms.recipe import Recipe, find_recipe, load_recipes
 from portevoix.rooms.sources import Sources, device_kind
+from portevoix.tasks import see_through
+from portevoix.undertakings import Undertakings
 
 logger = logging.getLogger(__name__)
 
 
-class Installations:
+class Installations(Undertakings[Progress]):
     """Install environments; used from one event loop.
 
     Attributes:
         shelf: where they are.
-        listeners: are told each progress of each installation, in order, from the event loop.
     """
 
     def __init__(
@@ -46,16 +47,13 @@ class Installations:
             recipes: makes what is known of environments.
             reads_pip: what pip is configured with counts.
         """
+        super().__init__()
         self.shelf = shelf
-        self.listeners: list[Tell] = []
         self._sources = sources or Sources()
         self._limits = limits or Limits()
         self._make_recipes = recipes
         self._recipes: Mapping[str, Recipe] | None = None
         self._reads_pip = reads_pip
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._progress: dict[str, Progress] = {}
-        self._changed = asyncio.Event()
 
     @property
     def recipes(self) -> Mapping[str, Recipe]:
@@ -80,10 +78,6 @@ class Installations:
         """
         return self.find(name).needs_bytes(device_kind())
 
-    def progress_of(self, name: str) -> Progress | None:
-        """Return the latest of one installation, or None where there was none."""
-        return self._progress.get(name)
-
     def is_current(self, name: str) -> bool:
         """Tell whether an environment is installed as its recipe says."""
         note = self.shelf.note(name)
@@ -107,40 +101,8 @@ class Installations:
         Raises:
             RoomUnknown: there is none of this name.
         """
-        task = self._tasks.get(name)
-        if task is None:
-            recipe = self.find(name)
-            self._tell(Progress(name))
-            task = self._tasks[name] = asyncio.create_task(self._run(recipe), name=f"install {name}")
-            task.add_done_callback(lambda ended: self._forget(name, ended))
-        return task
-
-    def cancel(self, name: str) -> bool:
-        """Stop an installation; whoever waits for it gets `RoomCancelled`. Return whether there was one."""
-        task = self._tasks.get(name)
-        if task is None:
-            return False
-        # A task that has not taken its first step yet would end without being able to tell.
-        asyncio.get_running_loop().call_soon(task.cancel)
-        return True
-
-    async def watch(self) -> AsyncGenerator[Progress, None]:
-        """Yield what is known of each installation, and each change; a slow listener misses steps, never the last."""
-        told_of: dict[str, Progress] = {}
-        while True:
-            changed = self._changed
-            for name, progress in tuple(self._progress.items()):
-                if told_of.get(name) != progress:
-                    told_of[name] = progress
-                    yield progress
-            await changed.wait()
-
-    async def aclose(self) -> None:
-        """Stop all installations; no process is left."""
-        tasks = tuple(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        recipe = self.find(name)
+        return self._begin(name, Progress(name), lambda: self._run(recipe))
 
     async def _run(self, recipe: Recipe) -> None:
         meter = Meter(recipe.name)
@@ -148,10 +110,11 @@ class Installations:
         logger.info("room.installing", extra={"room": recipe.name})
         try:
             if not self.is_current(recipe.name):
-                await install(order, self._limits, self._teller(meter))
-            self._tell(meter.step("done", {}))
+                await install(order, self._limits, self._teller(recipe.name, meter.step))
+            self._tell(recipe.name, meter.step("done", {}))
         except asyncio.CancelledError:
-            await asyncio.to_thread(self.shelf.sweep)
+            with suppress(asyncio.CancelledError):  # once more, which changes nothing
+                await see_through(asyncio.to_thread(self.shelf.sweep))
             raise self._failed(
                 meter, RoomCancelled(f"installing {recipe.name} was stopped", hint="Install it again when you want it.")
             ) from None
@@ -159,28 +122,8 @@ class Installations:
             raise self._failed(meter, error) from None
         logger.info("room.installed", extra={"room": recipe.name})
 
-    def _teller(self, meter: Meter) -> Callable[[str, dict[str, Any]], None]:
-        def tell(event: str, facts: dict[str, Any]) -> None:
-            self._tell(meter.step(event, facts))
-
-        return tell
-
     def _failed(self, meter: Meter, error: PortevoixError) -> PortevoixError:
         phase: Phase = "cancelled" if isinstance(error, RoomCancelled) else "failed"
         logger.warning("room.not_installed", extra={"room": meter.progress.room, "code": error.code, "why": str(error)})
-        self._tell(replace(meter.progress, phase=phase, code=error.code, why=told(error)))
+        self._tell(meter.progress.room, replace(meter.progress, phase=phase, code=error.code, why=error.in_full))
         return error
-
-    def _tell(self, progress: Progress) -> None:
-        if progress == self._progress.get(progress.room):
-            return
-        self._progress[progress.room] = progress
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-        for listener in self.listeners:
-            listener(progress)
-
-    def _forget(self, name: str, ended: asyncio.Task[None]) -> None:
-        del self._tasks[name]
-        if not ended.cancelled():
-            ended.exception()

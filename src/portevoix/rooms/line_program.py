@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import struct
 from contextlib import suppress
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from portevoix.errors import EngineDied, EngineError, EngineFailed, EngineTimeout
 from portevoix.rooms.hearsay import Hearsay
+from portevoix.rooms.life import WorkingLife
 from portevoix.rooms.process import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 0.005
 LOOKS = 200
@@ -52,53 +50,18 @@ class ProgramPlan:
     hint: str = ""
 
 
-class LineProgram:
+class LineProgram(WorkingLife[ProgramPlan]):
     """One life of the program; answers one line at a time.
 
     It is told apart where one answer ends by the file's path, which the program prints when the file is finished.
-
-    Attributes:
-        gone: set once it can do no more work.
-        idle: set while it has no line to work on.
     """
 
     def __init__(self, plan: ProgramPlan) -> None:
-        self.gone = asyncio.Event()
-        self.idle = asyncio.Event()
-        self.idle.set()
-        self._plan = plan
-        self._child: ChildProcess | None = None
+        super().__init__(plan)
+        self._hearsay = Hearsay(plan.name)
         self._heard = bytearray()
         self._said: list[str] = []
         self._answer: asyncio.Future[bytes] | None = None
-        self._hearsay = Hearsay(plan.name)
-
-    @classmethod
-    async def start(cls, plan: ProgramPlan) -> LineProgram:
-        """Start the program and wait until it has answered its first line.
-
-        Raises:
-            EngineFailed: it cannot be started, or died.
-            EngineTimeout: it did not answer in time.
-        """
-        program = cls(plan)
-        try:
-            await program._open()
-        except BaseException:
-            await program.aclose()
-            raise
-        return program
-
-    @property
-    def pid(self) -> int:
-        """Return the process's number, 0 before it has one."""
-        return self._child.pid if self._child else 0
-
-    async def aclose(self) -> None:
-        """End the process and everything it started."""
-        self._die("it was closed")
-        if self._child is not None:
-            await self._child.end()
 
     async def answer(self, line: str, limit_seconds: float, request_id: str = "") -> bytes:
         """Return the WAV file that the program writes for `line`; it must be idle. `request_id` is for logs.
@@ -120,14 +83,6 @@ class LineProgram:
         finally:
             if not answer.done():
                 asyncio.get_running_loop().call_later(self._plan.cancel_seconds, self._insist, answer)
-
-    def kill(self, why: str) -> None:
-        """Kill the process; `why` is what the line it was working on fails with."""
-        if not self.gone.is_set():
-            logger.warning("worker.killed", extra={**self._hearsay.facts(), "why": why})
-        self._die(why)
-        if self._child is not None:
-            self._child.kill()
 
     async def _open(self) -> None:
         plan = self._plan

@@ -7,13 +7,12 @@ the pipes.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from portevoix.children import kill_session
 from portevoix.rooms.hearsay import last_words
 
 if TYPE_CHECKING:
@@ -158,11 +157,5 @@ class ChildProcess(asyncio.SubprocessProtocol):
             self._on_end()
 
     def _kill_group(self) -> None:
-        pid = self._transport.get_pid() if self._transport else None
-        if pid is None:
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(pid, signal.SIGKILL)
-            elif self._transport is not None:
-                self._transport.kill()
+        if self._transport is not None and (pid := self._transport.get_pid()) is not None:
+            kill_session(pid, self._transport.kill)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from portevoix.errors import EngineUnavailable, PortevoixError
 
@@ -47,6 +47,17 @@ class Tenant(Protocol):
 
     async def unload(self) -> None:
         """Give the memory back; called while nobody uses it."""
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A tenant for an engine that keeps several models, and says itself what each takes; see `Tenant`."""
+
+    name: str
+    device: str
+    needed_bytes: int
+    unload: Callable[[], Coroutine[Any, Any, None]]
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

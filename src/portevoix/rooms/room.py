@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from portevoix.rooms.keeper import Keeper, Rest
+from portevoix.rooms.life import idle_life
 from portevoix.rooms.worker import NotBegunError, RoomPlan, Worker
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Room:
         async with self._turn:
             is_begun = False
             while not is_begun:
-                worker = await self._idle_worker()
+                worker = await idle_life(self._keeper)
                 with suppress(NotBegunError):
                     async with aclosing(worker.speak(utterance)) as chunks:
                         async for chunk in chunks:
@@ -89,10 +90,3 @@ class Room:
         worker = await Worker.start(self.plan)
         self._voices, self.device = worker.voices, worker.device
         return worker
-
-    async def _idle_worker(self) -> Worker:
-        while True:
-            worker = await self._keeper.get()
-            await worker.idle.wait()
-            if not worker.gone.is_set():
-                return worker

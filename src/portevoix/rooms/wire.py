@@ -49,7 +49,7 @@ def marks_from(fields: list[list[Any]]) -> tuple[WordMark, ...]:
 def error_fields(error: BaseException) -> dict[str, str]:
     """Return an error as fields; one that is not of the house is an engine's failure."""
     if isinstance(error, PortevoixError):
-        return {"code": error.code, "what": error.what, "why": error.why, "hint": error.hint}
+        return error.parts
     why = f"{type(error).__name__}: {error}"
     return {"code": EngineFailed.code, "what": "the worker failed", "why": why, "hint": ""}
 

@@ -15,6 +15,7 @@ from portevoix.audio import AudioChunk
 from portevoix.errors import EngineDied, EngineError, EngineFailed, EngineTimeout, PortevoixError
 from portevoix.rooms.frames import Frame, FrameDecoder, FrameError, pack
 from portevoix.rooms.hearsay import Hearsay
+from portevoix.rooms.life import WorkingLife
 from portevoix.rooms.process import ChildProcess
 from portevoix.rooms.wire import error_from, marks_from, utterance_fields, voice_from
 
@@ -31,6 +32,13 @@ ENTRANCE = "import sys; sys.path.append(sys.argv[1]); from portevoix.rooms.child
 THREAD_CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 """A worker never downloads; asking a hub that cannot be reached takes tens of seconds per file."""
+
+
+HUB_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+"""Nothing in a worker asks a hub: foreign packages are not to know who we are there."""
+
+NONSENSE = (ArithmeticError, AttributeError, FrameError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of frames that are none, or whose headers hold something else than they should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,8 @@ class RoomPlan:
     def surroundings(self) -> dict[str, str]:
         """Return the worker's whole environment."""
         caps = dict.fromkeys(THREAD_CAPS, str(self.threads))
-        return {**os.environ, **caps, **OFFLINE, "PYTHONUTF8": "1", **self.environment}
+        own = {name: value for name, value in os.environ.items() if name not in HUB_TOKENS}
+        return {**own, **caps, **OFFLINE, "PYTHONUTF8": "1", **self.environment}
 
 
 class NotBegunError(Exception):
@@ -117,60 +126,32 @@ class Job:
         return item
 
 
-class Worker:
+class Worker(WorkingLife[RoomPlan]):
     """One life of a worker process.
 
     Attributes:
         voices: what its synthesizer speaks with.
         device: what its synthesizer says that it runs on, or "".
-        gone: set once it can do no more work.
     """
 
     def __init__(self, plan: RoomPlan) -> None:
+        super().__init__(plan)
+        self._hearsay = Hearsay(plan.name)
         self.voices: tuple[Voice, ...] = ()
         self.device = ""
-        self.gone = asyncio.Event()
-        self.idle = asyncio.Event()
-        self.idle.set()
-        self._plan = plan
         self._decoder = FrameDecoder()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._child: ChildProcess | None = None
         self._job: Job | None = None
         self._numbers = itertools.count(1)
         self._unanswered = 0
         self._beat: asyncio.TimerHandle | None = None
         self._why = "its process ended"
-        self._hearsay = Hearsay(plan.name)
         self._is_lost = False
-
-    @classmethod
-    async def start(cls, plan: RoomPlan) -> Worker:
-        """Start a process and wait until its synthesizer is made.
-
-        Raises:
-            EngineError: what the factory raised, as the same class.
-            EngineTimeout: it was not ready in `plan.ready_seconds`.
-            EngineFailed: it could not be started, or died on the way.
-        """
-        worker = cls(plan)
-        try:
-            await worker._open()
-        except BaseException:
-            await worker.aclose()
-            raise
-        return worker
-
-    @property
-    def pid(self) -> int:
-        """Return the process's number, 0 before it has one."""
-        return self._child.pid if self._child else 0
 
     async def aclose(self) -> None:
         """End the process and everything it started."""
-        self._die("it was closed")
+        await super().aclose()
         if self._child is not None:
-            await self._child.end()
             self._tell_loss(self._child)
 
     async def speak(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
@@ -194,12 +175,6 @@ class Worker:
             raise NotBegunError from error
         finally:
             self._leave(job)
-
-    def kill(self, why: str) -> None:
-        """Kill the process; `why` is what the utterance it was speaking fails with."""
-        logger.warning("worker.killed", extra={**self._hearsay.facts(), "why": why})
-        self._die(why)
-        self._kill_process()
 
     async def _open(self) -> None:
         name = self._plan.name
@@ -271,7 +246,7 @@ class Worker:
         try:
             for frame in self._decoder.feed(data):
                 self._take(frame)
-        except (FrameError, KeyError, TypeError, ValueError) as error:
+        except NONSENSE as error:
             self.kill(f"it sent what cannot be understood: {error}")
 
     def _take(self, frame: Frame) -> None:
@@ -316,18 +291,13 @@ class Worker:
 
     def _bury(self) -> None:
         self._is_lost = self._is_lost or not self.gone.is_set()
-        self._die("its process ended")
-        self._kill_process()
+        self._kill("its process ended")
 
     def _tell_loss(self, child: ChildProcess) -> None:
         if self._is_lost:
             words = self._hearsay.masked(child.last_words())
             facts = {**self._hearsay.facts(), "exit_code": child.exit_code, "last_words": words}
             logger.warning("worker.ended", extra=facts)
-
-    def _kill_process(self) -> None:
-        if self._child is not None:
-            self._child.kill()
 
     def _die(self, why: str) -> None:
         """Be dead at once for everybody who waits; the process itself is reaped by `aclose`."""
@@ -351,5 +321,7 @@ class Worker:
 def _chunk(frame: Frame) -> AudioChunk:
     import numpy as np
 
-    samples = np.frombuffer(frame.payload, dtype="<f4")
-    return AudioChunk(samples, int(frame.header["rate"]), marks_from(frame.header["marks"]))
+    samples, rate = np.frombuffer(frame.payload, dtype="<f4"), int(frame.header["rate"])
+    if rate <= 0:
+        raise FrameError(f"a sample rate of {rate} Hz")
+    return AudioChunk(samples, rate, marks_from(frame.header["marks"]))

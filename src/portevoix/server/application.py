@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, Router
 
 from portevoix.errors import PortevoixError
+from portevoix.server.arrivals import Arrivals
 from portevoix.server.config_desk import ConfigDesk
 from portevoix.server.description import ApiDescription
 from portevoix.server.desk import Desk
@@ -31,6 +32,7 @@ from portevoix.server.models import ModelDesk
 from portevoix.server.news import News
 from portevoix.server.overview import Overview
 from portevoix.server.page import Page
+from portevoix.server.paths import PlainPaths
 from portevoix.server.patience import Deadline, SendLimit
 from portevoix.server.piper_http import piper_routes
 from portevoix.server.pulse import Pulse
@@ -111,12 +113,13 @@ def _layers(app: App, queue: Queue, host_names: frozenset[str] | None) -> list[M
     """Return what stands before every route, the outermost first."""
     server = app.settings.server
     origins = server.allowed_origins
-    layers = [Middleware(Journal, metrics=app.metrics)]
+    layers = [Middleware(PlainPaths), Middleware(Journal, metrics=app.metrics)]
     if app.tracing is not None:
         layers.append(Middleware(Traces, tracing=app.tracing))
     if origins:
         layers.append(Middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED,
+            allow_private_network=True,  # a browser asks for it where a public page calls a server at home
         ))  # fmt: skip
     layers += [
         Middleware(SendLimit, seconds=server.send_timeout_seconds),
@@ -143,7 +146,8 @@ def make_queue(app: App) -> Queue:
 
 def _doors(app: App, queue: Queue, links: Links) -> ASGIApp:
     """Return what answers for one app; links outlive it."""
-    return Router(_routes(app, queue, links), redirect_slashes=False)
+    arrivals = Middleware(Arrivals, library=app.library)
+    return Router(_routes(app, queue, links), redirect_slashes=False, middleware=[arrivals])
 
 
 def _routes(app: App, queue: Queue, links: Links) -> list[BaseRoute]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from portevoix.server.pauses import with_pauses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEEP_ALIVE = b": nothing new\n\n"
-KEEP_ALIVE_SECONDS = 15.0
 
 
 async def change_events(
@@ -25,16 +25,11 @@ async def change_events(
         changes: closed in the end.
         describe: returns a change as JSON-able values.
     """
-    async with aclosing(changes):
-        pending = asyncio.ensure_future(anext(changes))
-        try:
-            while True:
-                done, _ = await asyncio.wait({pending}, timeout=KEEP_ALIVE_SECONDS)
-                if not done:
-                    yield KEEP_ALIVE
-                    continue
-                yield f"data: {json.dumps(describe(pending.result()))}\n\n".encode()
-                pending = asyncio.ensure_future(anext(changes))
-        finally:
-            pending.cancel()
-            await asyncio.gather(pending, return_exceptions=True)
+    async with aclosing(with_pauses(changes)) as heard:
+        async for change in heard:
+            yield KEEP_ALIVE if change is None else data_event(describe(change))
+
+
+def data_event(content: dict[str, Any]) -> bytes:
+    """Return an event with JSON in it."""
+    return f"data: {json.dumps(content)}\n\n".encode()

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from portevoix.errors import TextTooLong
+from portevoix.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -72,9 +73,7 @@ class Clip:
 
     async def aclose(self) -> None:
         """Stop the work."""
-        if self._pending is not None:
-            self._pending.cancel()
-            await asyncio.gather(self._pending, return_exceptions=True)
+        await end_tasks(self._pending)
         await self._chunks.aclose()
         await self._speech.aclose()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from portevoix.tasks import end_tasks
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -30,9 +32,7 @@ async def while_present(receive: Receive, work: Coroutine[Any, Any, None]) -> bo
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         is_finished = working.done()
-        for task in (working, watching):
-            task.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
+        await end_tasks(working, watching)
     if is_finished:
         working.result()
     return is_finished

@@ -44,6 +44,7 @@ class Desk:
             routes += [
                 Route(f"{prefix}/models", self.models),
                 Route(f"{prefix}/models/{{name}}", self.model),
+                Route(f"{prefix}/audio/models", self.speech_models),
             ]
         return routes
 
@@ -67,6 +68,10 @@ class Desk:
         if KEY_HEADER in request.headers:
             return await Catalogue(self._app).models(request)
         return _fresh(list_models(self._app.levels))
+
+    async def speech_models(self, _: Request) -> Response:
+        """Return every model in the list that Open WebUI looks for."""
+        return _fresh({"models": list_models(self._app.levels)["data"]})
 
     async def model(self, request: Request) -> Response:
         """Return one model."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from portevoix.cache.recent import Recent
 from portevoix.server.encoding import encode_whole
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ class EncodedClips:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         """Keep at most `max_bytes`."""
-        self._max_bytes = max_bytes
-        self._clips: OrderedDict[tuple[str, int, bytes], bytes] = OrderedDict()
-        self._size_bytes = 0
+        self._clips: Recent[tuple[str, int, bytes], bytes] = Recent(max_bytes, lambda _, content: len(content))
 
     async def encode(self, format_name: str, sample_rate: int, chunks: Sequence[AudioChunk]) -> bytes:
         """Return a complete file of all chunks, made now or before.
@@ -36,21 +34,11 @@ class EncodedClips:
             UnknownFormat: this machine cannot write the format.
         """
         key = (format_name, sample_rate, _digest(chunks))
-        if key in self._clips:
-            self._clips.move_to_end(key)
-            return self._clips[key]
-        content = await encode_whole(format_name, sample_rate, chunks)
-        self._keep(key, content)
+        content = self._clips.get(key)
+        if content is None:
+            content = await encode_whole(format_name, sample_rate, chunks)
+            self._clips.put(key, content)
         return content
-
-    def _keep(self, key: tuple[str, int, bytes], content: bytes) -> None:
-        if key in self._clips or len(content) > self._max_bytes:
-            return
-        self._clips[key] = content
-        self._size_bytes += len(content)
-        while self._size_bytes > self._max_bytes:
-            _, dropped = self._clips.popitem(last=False)
-            self._size_bytes -= len(dropped)
 
 
 def _digest(chunks: Sequence[AudioChunk]) -> bytes:

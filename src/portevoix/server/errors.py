@@ -21,6 +21,7 @@ from portevoix.errors import (
     StreamInterrupted,
     VoiceNotFound,
 )
+from portevoix.models.faults import ModelInUse
 from portevoix.references.faults import ReferenceTooLarge, VoiceExists
 from portevoix.remote.relay import RelayLoop
 from portevoix.rooms.faults import RoomInUse, RoomUnknown
@@ -137,6 +138,20 @@ class KeysRequired(MachineError):
     code = "keys_required"
 
 
+class ModelArriving(PortevoixError):
+    """Tell that nobody can speak before a model is here that is being fetched.
+
+    Attributes:
+        retry_after_seconds: when it may be here.
+    """
+
+    code = "model_arriving"
+
+    def __init__(self, what: str, why: str = "", hint: str = "", *, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(what, why, hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Stopping(PortevoixError):
     """Tell that the server is about to end."""
 
@@ -162,6 +177,7 @@ STATUS: dict[type[BaseException], int] = {
     MethodNotAllowed: 405,
     VoiceExists: 409,
     RoomInUse: 409,
+    ModelInUse: 409,
     NoFormerConfig: 409,
     RolloutBusy: 409,
     BodyTooLarge: 413,
@@ -176,6 +192,7 @@ STATUS: dict[type[BaseException], int] = {
     NoTranslator: 503,
     TranslationFailed: 503,
     StreamInterrupted: 503,
+    ModelArriving: 503,
     Stopping: 503,
     DeadlinePassed: 504,
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import json
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portevoix.errors import PortevoixError
+from portevoix.server.changes import data_event
 from portevoix.server.errors import error_body
+from portevoix.server.pauses import with_pauses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE = b": still speaking\n\n"
-KEEP_ALIVE_SECONDS = 15.0
 DELTA_BYTES = 12_288
 """Most audio in one event: whole samples, whole groups of base64, and lines that line readers can take."""
 
@@ -39,7 +38,7 @@ async def encode_events(
     Raises:
         PortevoixError: what `pieces` raised, after an event that tells it.
     """
-    async with aclosing(_with_pauses(pieces, KEEP_ALIVE_SECONDS)) as heard:
+    async with aclosing(with_pauses(pieces)) as heard:
         try:
             async for piece in heard:
                 if piece is None:
@@ -49,11 +48,11 @@ async def encode_events(
                     yield _word_event(word)
                 for start in range(0, len(piece), DELTA_BYTES):
                     audio = base64.b64encode(piece[start : start + DELTA_BYTES]).decode()
-                    yield _event({"type": "speech.audio.delta", "audio": audio})
+                    yield data_event({"type": "speech.audio.delta", "audio": audio})
             for word in take_words():
                 yield _word_event(word)
         except PortevoixError as error:
-            yield _event({"type": "error", **error_body(error)})
+            yield data_event({"type": "error", **error_body(error)})
             raise
 
 
@@ -68,35 +67,12 @@ def done_event(text: str, report: SpeechReport) -> bytes:
         "cache": "hit" if report.is_cached else "miss",
         "audio_seconds": round(report.audio_seconds, 3),
     }
-    return _event({"type": "speech.audio.done", "usage": usage, "portevoix": outcome})
+    return data_event({"type": "speech.audio.done", "usage": usage, "portevoix": outcome})
 
 
 def _word_event(word: WordMark) -> bytes:
-    return _event({
+    return data_event({
         "type": "speech.word", "text": word.text,
         "start_seconds": round(word.start_seconds, 3), "end_seconds": round(word.end_seconds, 3),
         "phonemes": [{"phoneme": one, "end_seconds": round(end, 3)} for one, end in word.phonemes],
     })  # fmt: skip
-
-
-def _event(content: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(content)}\n\n".encode()
-
-
-async def _with_pauses(pieces: AsyncGenerator[bytes, None], seconds: float) -> AsyncGenerator[bytes | None, None]:
-    """Yield the pieces, and None each time that `seconds` went by without one."""
-    pending: asyncio.Future[bytes | None] = asyncio.ensure_future(anext(pieces, None))
-    try:
-        while True:
-            done, _ = await asyncio.wait({pending}, timeout=seconds)
-            if not done:
-                yield None
-                continue
-            if (piece := pending.result()) is None:
-                return
-            pending = asyncio.ensure_future(anext(pieces, None))
-            yield piece
-    finally:
-        pending.cancel()
-        await asyncio.gather(pending, return_exceptions=True)
-        await pieces.aclose()

@@ -6,6 +6,8 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from portevoix.tasks import end_tasks
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,11 +54,8 @@ class Farewell:
         try:
             await self._app(scope, next_message, watched)
         finally:
-            tasks = [task for task in (letting_go, pending) if task is not None]
             has_let_go = letting_go.done() and not letting_go.cancelled()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(letting_go, pending)
         if has_let_go and is_accepted and not is_closed:
             with suppress(OSError, RuntimeError):
                 await send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": "the server stops"})

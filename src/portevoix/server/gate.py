@@ -6,14 +6,14 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
 from portevoix.errors import InvalidParameter, NotAllowed, PortevoixError
 from portevoix.server.errors import HostNotAllowed, KeyMissing, KeyUnknown, ScopeMissing
 from portevoix.server.guest import NOBODY, PRIORITIES, Guest, Priority
-from portevoix.server.hosts import is_loopback
+from portevoix.server.hosts import is_loopback, is_own_page
+from portevoix.server.keys import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -55,6 +55,7 @@ RULES = (
     Rule("/favicon.ico", OPEN, READING),
     Rule("/console/*", OPEN, READING),
     Rule("/health/*", OPEN, READING),
+    Rule("/metrics", METRICS, READING),
     Rule("/api/config*", "admin"),
     Rule("/v1/voices/add", "voices"),
     Rule("/v1/voices/*", "voices", ("POST", "PUT", "PATCH", "DELETE")),
@@ -154,7 +155,7 @@ class Gate:
             why = "there is none yet, so only programs on the server itself may ask"
             raise KeyMissing("a key is needed", why,
                              "Make one on the server: `portevoix keys create NAME --scope speak`.")  # fmt: skip
-        if needed not in (ANY, "speak"):
+        if needed not in (ANY, METRICS, "speak"):
             raise NotAllowed("this may be changed from this machine alone", "the server has no keys",
                              "Ask for it on the server itself, or make a key with the scope.")  # fmt: skip
 
@@ -163,7 +164,7 @@ class Gate:
         origin = connection.headers.get("origin")
         if origin is None or origin in self._origins or "*" in self._origins:
             return
-        if urlsplit(origin).netloc.lower() != connection.headers.get("host", "").lower():
+        if not is_own_page(origin, connection.headers.get("host", "")):
             raise HostNotAllowed("the page that asks is none of this server's", f"it comes from {origin[:80]!r}",
                                  "Add it to server.allowed_origins if it may.")  # fmt: skip
 
@@ -207,6 +208,7 @@ def _secret_in(message: Message) -> str:
 
 def _check_scope(key: Key, needed: str) -> None:
     if not key.allows(needed):
+        needed = needed or "speak"  # any but that for metrics will do
         raise ScopeMissing(f"the key {key.id} is not for this", f"it has {', '.join(key.scopes)}, not {needed}",
                            f"Ask for a key with the scope {needed}.")  # fmt: skip
 

@@ -29,7 +29,7 @@ def speech_headers(order: Order, report: SpeechReport, *, is_whole: bool, is_sil
         "X-TTS-Cache": "hit" if is_whole and report.is_cached else "miss",
         "X-TTS-Fallback": reason,
         "X-TTS-Model": "" if order.is_model_known else UNKNOWN_MODEL,
-        "X-TTS-Ignored": ", ".join(order.ignored),
+        "X-TTS-Ignored": ", ".join(order.ignored_by(report.engine)),
         "Cache-Control": "no-store" if reason or order.stream_format == "sse" else "",
     }
     return {name: header_text(value) for name, value in facts.items() if value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -48,6 +49,14 @@ def is_loopback(address: str) -> bool:
         return False
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return (mapped or parsed).is_loopback
+
+
+def is_own_page(origin: str, host: str) -> bool:
+    """Return whether a page of `origin` is one that the server gives out under the name `host`."""
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # what stands in brackets is no address
+        return False
 
 
 def require_this_machine(request: Request) -> None:

@@ -20,8 +20,10 @@ from portevoix.errors import MachineError, RequestError
 from portevoix.server.files import replace_file
 from portevoix.server.guest import Limits
 
-SCOPES = ("speak", "voices", "admin")
-"""`speak`: speech and translation. `voices`: to keep and remove voices of people. `admin`: everything."""
+METRICS = "metrics"
+SCOPES = ("speak", "voices", METRICS, "admin")
+"""`speak`: speech and translation. `voices`: to keep and remove voices of people. `metrics`: they, and nothing else.
+`admin`: everything. Whoever has any other than `metrics` may read what there is."""
 
 FILE_NAME = "keys.json"
 PREFIX = "pv-"
@@ -63,8 +65,10 @@ class Key:
     limits: Limits = field(default_factory=Limits)
 
     def allows(self, scope: str) -> bool:
-        """Tell whether it is for `scope`; "" needs no scope, and `admin` has them all."""
-        return not scope or scope in self.scopes or "admin" in self.scopes
+        """Tell whether it is for `scope`; "" is for every key but one for metrics alone, and `admin` has them all."""
+        if scope == METRICS:
+            return True
+        return set(self.scopes) != {METRICS} if not scope else scope in self.scopes or "admin" in self.scopes
 
 
 def digest_of(secret: str) -> str:

@@ -7,8 +7,12 @@ import errno
 import socket
 import struct
 import sys
+from typing import TYPE_CHECKING
 
 from portevoix.errors import MachineError, PortInUse
+
+if TYPE_CHECKING:
+    from asyncio.trsock import TransportSocket
 
 BACKLOG = 1024
 
@@ -50,7 +54,7 @@ def listen(host: str, port: int, *, reuses_port: bool = False) -> socket.socket:
     return listener
 
 
-def divert(listener: socket.socket) -> bool:
+def divert(listener: socket.socket | TransportSocket) -> bool:
     """Let the system give all new connections to the other server on a shared port; return whether it can.
 
     Those that were given to this one already are still taken. Where no other listens, nothing changes: the program that

@@ -35,8 +35,8 @@ def describe_model(levels: Sequence[Level], name: str) -> dict[str, Any]:
 
 
 def list_voices(levels: Sequence[Level]) -> list[dict[str, Any]]:
-    """Return every voice of every engine, each under an id that finds it again."""
-    voices = [voice for level in levels for voice in level.engine.voices()]
+    """Return every voice that can be asked for, each under an id that finds it again; silence is nobody's wish."""
+    voices = [voice for level in levels if not level.engine.is_silent for voice in level.engine.voices()]
     owners: dict[str, Voice] = {}
     for voice in sorted(voices, key=lambda one: not one.is_installed):
         owners.setdefault(voice.name, voice)

@@ -80,9 +80,10 @@ class ModelDesk:
         return self._answer(model, 202)
 
     async def remove(self, request: Request) -> Response:
-        """Take a model's files away."""
+        """Take a model's files away; a download of it that this server has begun is stopped before."""
         require_this_machine(request)
         model = self._find(request.path_params["name"])
+        await self._library.downloads.stop(model.name)
         with suppress(ModelMissing):
             await asyncio.to_thread(self._library.remove, model.name)
         return self._answer(model)

@@ -55,6 +55,7 @@ class Order:
         is_model_known: the model named an engine or the chain.
         ignored: fields that were sent and changed nothing.
         tells_words: the events tell when each word is heard.
+        followers: engines that follow the request's instructions.
     """
 
     request: SpeechRequest
@@ -63,22 +64,30 @@ class Order:
     is_model_known: bool = True
     ignored: tuple[str, ...] = ()
     tells_words: bool = False
+    followers: frozenset[str] = frozenset()
+
+    def ignored_by(self, engine: str) -> tuple[str, ...]:
+        """Return the fields that changed nothing when this engine spoke."""
+        is_unheeded = bool(self.request.instructions) and engine not in self.followers
+        return (*(("instructions",) if is_unheeded else ()), *self.ignored)
 
 
-def read_order(fields: Mapping[str, Any], engines: Collection[str], request_id: str = "") -> Order:
+def read_order(
+    fields: Mapping[str, Any], engines: Collection[str], request_id: str = "", followers: Collection[str] = ()
+) -> Order:  # fmt: skip
     """Return the order that the JSON fields of a request make.
 
     Args:
         fields: as they were sent.
         engines: names of the engines, each of which can be asked for as a model.
         request_id: name of the request.
+        followers: the engines that follow instructions.
 
     Raises:
         InvalidParameter: a field is missing, of the wrong type or outside its range.
         UnknownFormat: the format is none of ours.
     """
     model, text = require_text(fields, "model"), require_text(fields, "input")
-    read_text(fields, "instructions")
     is_engine = model in engines
     request = SpeechRequest(
         text,
@@ -89,14 +98,16 @@ def read_order(fields: Mapping[str, Any], engines: Collection[str], request_id: 
         speaker=read_speaker(fields),
         seed=read_seed(fields),
         request_id=request_id,
+        instructions=read_text(fields, "instructions") or "",
     )
     return Order(
         request,
-        find_format(read_text(fields, "response_format") or "mp3").name,
-        _stream_format(fields),
+        find_format((read_text(fields, "response_format") or "mp3").lower()).name,
+        read_stream_format(fields),
         is_engine or model in MODELS,
-        _ignored(fields),
+        tuple(sorted(set(fields) - FIELDS)),
         read_flag(fields, "word_times"),
+        frozenset(followers),
     )
 
 
@@ -108,7 +119,12 @@ def _voice(fields: Mapping[str, Any]) -> str | None:
     return name
 
 
-def _stream_format(fields: Mapping[str, Any]) -> Literal["audio", "sse"]:
+def read_stream_format(fields: Mapping[str, Any]) -> Literal["audio", "sse"]:
+    """Return how a streamed answer is to come.
+
+    Raises:
+        InvalidParameter: it can come in no such way.
+    """
     match read_text(fields, "stream_format"):
         case None | "audio":
             return "audio"
@@ -116,8 +132,3 @@ def _stream_format(fields: Mapping[str, Any]) -> Literal["audio", "sse"]:
             return "sse"
         case other:
             raise wrong_value("stream_format", other, "it must be audio or sse")
-
-
-def _ignored(fields: Mapping[str, Any]) -> tuple[str, ...]:
-    unused = {"instructions"} if fields.get("instructions") else set()
-    return tuple(sorted(unused | (set(fields) - FIELDS)))

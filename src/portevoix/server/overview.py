@@ -12,8 +12,10 @@ from starlette.routing import Route
 
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import Overloaded
+from portevoix.server.changes import KEEP_ALIVE
 from portevoix.server.models import describe_progress
 from portevoix.server.news import follow
+from portevoix.server.pauses import with_pauses
 from portevoix.server.status import describe_app, describe_level, describe_machine
 
 if TYPE_CHECKING:
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
 ALIVE = b'{"status":"alive"}'
 FRESH = {"Cache-Control": "no-store"}
-KEEP_ALIVE = b": nothing new\n\n"
-KEEP_ALIVE_SECONDS = 15.0
 LOOK_SECONDS = 0.5
 """How often engines, queue and downloads are looked at while somebody listens: they do not tell by themselves."""
 
@@ -85,21 +85,9 @@ class Overview:
         return StreamingResponse(self._changes(_last_number(request)), media_type="text/event-stream", headers=FRESH)
 
     async def _changes(self, after: int | None) -> AsyncGenerator[bytes, None]:
-        async with aclosing(follow(self._news, self._survey, after, LOOK_SECONDS)) as items:
-            pending = asyncio.ensure_future(anext(items, None))
-            try:
-                while True:
-                    done, _ = await asyncio.wait({pending}, timeout=KEEP_ALIVE_SECONDS)
-                    if not done:
-                        yield KEEP_ALIVE
-                        continue
-                    if (item := pending.result()) is None:
-                        return
-                    yield _event(item)
-                    pending = asyncio.ensure_future(anext(items, None))
-            finally:
-                pending.cancel()
-                await asyncio.gather(pending, return_exceptions=True)
+        async with aclosing(with_pauses(follow(self._news, self._survey, after, LOOK_SECONDS))) as items:
+            async for item in items:
+                yield KEEP_ALIVE if item is None else _event(item)
 
     def _survey(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Return what has a state of its own; how long an engine still rests is no change."""

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from portevoix.codecs import FORMATS
-from portevoix.server.body import read_object
+from portevoix.server.body import kind_of, read_object, read_text_body
 from portevoix.server.clip import Clip
 from portevoix.server.departure import while_present
 from portevoix.server.encoded import EncodedClips
@@ -52,10 +52,16 @@ class PiperSynthesis:
             PortevoixError: refused, or nobody could speak all of it.
         """
         request = Request(scope, receive)
-        fields = await read_object(request, self._app.settings.server.max_body_bytes)
-        order = read_piper_order(fields, request.state.request_id)
+        order = read_piper_order(await self._fields(request), request.state.request_id)
         if not await while_present(receive, self._answer(order, scope, receive, send)):
             logger.info("speech.abandoned", extra={"request_id": order.request.request_id})
+
+    async def _fields(self, request: Request) -> dict[str, Any]:
+        """Return the fields of the body; plain text is what Piper's older servers took."""
+        max_bytes = self._app.settings.server.max_body_bytes
+        if kind_of(request.headers.get("content-type", "")) == "text/plain":
+            return {"text": await read_text_body(request, max_bytes)}
+        return await read_object(request, max_bytes)
 
     async def _answer(self, order: Order, scope: Scope, receive: Receive, send: Send) -> None:
         self._app.speaker.check(order.request)

@@ -19,6 +19,7 @@ import uvicorn
 from portevoix.app import App, build
 from portevoix.config import fingerprint, load_content
 from portevoix.logs import configure_logging
+from portevoix.metrics_port import MetricsPort
 from portevoix.registry import installed_engines
 from portevoix.server.application import create_application, key_ring, make_queue
 from portevoix.server.errors import KeysRequired
@@ -26,9 +27,9 @@ from portevoix.server.greeting import greeting
 from portevoix.server.history import FOLDER_NAME, History
 from portevoix.server.hosts import LOOPBACK_NAMES, is_loopback
 from portevoix.server.listening import BACKLOG, divert, listen
-from portevoix.server.metrics_port import MetricsPort
 from portevoix.server.protocols import HttpProtocol, SocketProtocol
 from portevoix.server.supervisor import Supervisor
+from portevoix.tasks import end_tasks
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -46,6 +47,10 @@ QUIET_SECONDS = 1.0
 
 HAND_OVER_STEP_SECONDS = 0.02
 
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection is kept: longer than proxies (nginx: 60 s) and clients keep theirs, so that it is they
+who close it, and never the server while a request is on its way."""
+
 GREETING_SECONDS = 3.0
 """How long the greeting waits for engines that are loading."""
 
@@ -62,7 +67,9 @@ def serve(
     history: History | None = None,
     adjust: Callable[[Loaded], Loaded] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; then finish what is being spoken, for `server.stop_timeout_seconds`, and return.
+    """Serve until SIGINT, SIGTERM or SIGHUP; then finish what is being spoken, and return.
+
+    Speech that is not over after `server.stop_timeout_seconds` is cut.
 
     A configuration that was put in force while a server ran is used again, see `History.applied`.
 
@@ -133,14 +140,14 @@ async def _serve(app: App, host: str, listener: socket.socket, tell: Tell, histo
     queue = make_queue(app)
     names = LOOPBACK_NAMES if is_loopback(host) else None
     application = create_application(app, host_names=names, queue=queue, history=history)
-    server = Server(server_config(application, app.settings.server), queue, shares_port=app.settings.server.reuse_port)
+    server = Server(server_config(application, app.settings.server), queue, shares_port=app.settings.server.reuse_port,
+                    is_busy=lambda: application.state.wyoming.is_busy)  # fmt: skip
     greeter = asyncio.create_task(_greet(app, application, server, _address(host, listener), tell), name="greeting")
     with MetricsPort(app.metrics.registry, app.settings.monitoring, host):
         try:
             await server.serve(sockets=[listener])
         finally:
-            greeter.cancel()
-            await asyncio.gather(greeter, return_exceptions=True)
+            await end_tasks(greeter)
 
 
 def server_config(application: Starlette, settings: ServerSettings) -> uvicorn.Config:
@@ -157,6 +164,7 @@ def server_config(application: Starlette, settings: ServerSettings) -> uvicorn.C
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.stop_timeout_seconds),
     )
 
@@ -181,12 +189,16 @@ class Server(uvicorn.Server):
         listening: set once connections are taken.
     """
 
-    def __init__(self, config: uvicorn.Config, queue: Queue, *, shares_port: bool = False) -> None:
-        """Serve; one that `shares_port` lets another server on it take over before it ends."""
+    def __init__(
+        self, config: uvicorn.Config, queue: Queue, *, shares_port: bool = False,
+        is_busy: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """Serve; one that `shares_port` lets another take over before it ends, and while it `is_busy` elsewhere."""
         super().__init__(config)
         self.listening = asyncio.Event()
         self._queue = queue
         self._shares_port = shares_port
+        self._is_busy = is_busy
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""
@@ -217,15 +229,15 @@ class Server(uvicorn.Server):
         busy = began = loop.time()
         while loop.time() - busy < QUIET_SECONDS and loop.time() - began < (self.config.timeout_graceful_shutdown or 0):
             await asyncio.sleep(HAND_OVER_STEP_SECONDS)
-            busy = loop.time() if self.server_state.tasks or self.force_exit else busy
+            busy = loop.time() if self.server_state.tasks or self._is_busy() or self.force_exit else busy
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Stop at SIGINT and SIGTERM; in place of the original, which raises them again at the end."""
+        """Stop at SIGINT, SIGTERM and SIGHUP; in place of the original, which raises them again at the end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        former = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        former = {number: signal.signal(number, self._stop) for number in _ends()}
         try:
             yield
         finally:
@@ -238,12 +250,21 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _ends() -> tuple[signal.Signals, ...]:
+    """Return the signals that end a server; the terminal's hanging up is none where `nohup` has seen to that."""
+    hung_up: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    if hung_up is None or signal.getsignal(hung_up) is signal.SIG_IGN:
+        return signal.SIGINT, signal.SIGTERM
+    return signal.SIGINT, signal.SIGTERM, hung_up
+
+
 def _is_news(record: logging.LogRecord) -> bool:
     """Tell whether a record of uvicorn's says what the house's own log does not: not that an answer was cut.
 
     Lines about WebSockets have the query, and clients put keys into it.
     """
     is_cancelled = bool(record.exc_info and record.exc_info[0] is asyncio.CancelledError)
+    is_cancelled = is_cancelled or str(record.msg).rstrip().endswith(asyncio.CancelledError.__name__)
     known = ("without completing response", '"WebSocket %s"')
     return not is_cancelled and not any(part in str(record.msg) for part in known)
 

@@ -6,13 +6,13 @@ import logging
 import uuid
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket
 
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import PortevoixError
 from portevoix.server.errors import HostNotAllowed, error_answer
+from portevoix.server.hosts import is_own_page
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -73,7 +73,7 @@ def _check_origin(websocket: WebSocket, origins: frozenset[str]) -> None:
     origin = websocket.headers.get("origin")
     if origin in origins or "*" in origins:
         return
-    if origin is not None and urlsplit(origin).netloc.lower() != websocket.headers.get("host", "").lower():
+    if origin is not None and not is_own_page(origin, websocket.headers.get("host", "")):
         raise HostNotAllowed("the page that asks is none of this server's", f"it comes from {origin[:80]!r}",
                              "Open the server's own page, or use a program.")  # fmt: skip
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
 from portevoix.codecs import FORMATS
+from portevoix.engine import parameters_of
 from portevoix.remote.relay import RELAY_HEADER, refuse_loop
 from portevoix.server.body import read_object
 from portevoix.server.clip import Clip
@@ -23,7 +24,7 @@ from portevoix.server.repeats import Repeats
 from portevoix.server.sending import begin_answer, end_answer, send_piece
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from starlette.types import Receive, Scope, Send
 
@@ -61,7 +62,7 @@ class SpeechEndpoint:
         """
         request = Request(scope, receive)
         fields = await read_object(request, self._app.settings.server.max_body_bytes)
-        order = read_order(fields, [level.name for level in self._app.levels], request.state.request_id)
+        order = self._read(fields, request.state.request_id)
         if mark := request.headers.get(RELAY_HEADER, ""):
             refuse_loop((level.engine for level in self._app.levels), mark)
             order = replace(order, request=replace(order.request, is_relayed=True))
@@ -71,6 +72,11 @@ class SpeechEndpoint:
             return
         if not await while_present(receive, self._answer(order, scope, send)):
             logger.info("speech.abandoned", extra={"request_id": order.request.request_id})
+
+    def _read(self, fields: Mapping[str, Any], request_id: str) -> Order:
+        levels = self._app.levels
+        followers = [level.name for level in levels if "instructions" in parameters_of(level.engine)]
+        return read_order(fields, [level.name for level in levels], request_id, followers)
 
     async def _answer(self, order: Order, scope: Scope, send: Send) -> None:
         speaker = self._app.speaker

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from portevoix.fetching import Fetching
+from portevoix.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -57,10 +58,7 @@ class Deployment:
     async def leave(self) -> None:
         """End what goes on in the background, and the streams that have no end."""
         self.leaving.set()
-        tasks = [task for task in (self.loading, self._fetching) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self.loading, self._fetching)
 
     async def _fetch(self, loading: asyncio.Task[None]) -> None:
         """Fetch what is missing once the engines that are here have had their turn."""
@@ -178,9 +176,7 @@ async def until(leaving: asyncio.Event, app: ASGIApp, scope: Scope, receive: Rec
             serving.result()
             return
     finally:
-        for task in (serving, waiting):
-            task.cancel()
-        await asyncio.gather(serving, waiting, return_exceptions=True)
+        await end_tasks(serving, waiting)
     if has_begun:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -95,7 +95,7 @@ class VoiceDesk:
     def _require_free(self, name: str) -> None:
         """Keep stored voices from standing in for others."""
         try:
-            taken = name in CLIENT_VOICES or name in self._app.settings.voices
+            taken = name.lower() in CLIENT_VOICES or name in self._app.settings.voices
             taken = taken or find_voice(self._app.levels, name) is not None
         except VoiceNotFound:
             return

@@ -105,7 +105,7 @@ class ModelBackend:
         fault = self.fault()
         return ModelStatus(
             self.model, self.is_available, self.is_model_downloaded(), self.is_initialized, self.is_downloading,
-            self.download_progress, None if fault is None else in_words(fault), "" if fault is None else fault.code,
+            self.download_progress, None if fault is None else fault.in_full, "" if fault is None else fault.code,
         )  # fmt: skip
 
     def level_for(self, language: str) -> Level | None:
@@ -131,11 +131,6 @@ class ModelBackend:
             MachineError: the disk's.
         """
         return await self._app.library.fetch(self.wanted(language).name)
-
-
-def in_words(error: PortevoixError) -> str:
-    """Return an error and what to do about it."""
-    return f"{error}. {error.hint}" if error.hint else str(error)
 
 
 def _has_packages(level: Level) -> bool:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from portevoix.app import build, read_configuration
 from portevoix.errors import DiskFull, EngineUnavailable, PortevoixError
+from portevoix.fetching import observe_downloads
 from portevoix.models.faults import NotCached
 from portevoix.models.licences import LicenceNotAccepted
-from portevoix.service.backend import ModelBackend, in_words
+from portevoix.service.backend import ModelBackend
 from portevoix.service.model import GIGABYTE, ModelStatus, TTSModel
+from portevoix.tasks import end_tasks
 
 if TYPE_CHECKING:
     from portevoix.app import App
@@ -62,6 +64,7 @@ class ModelManager:
         self._tasks: set[asyncio.Task[object]] = set()
         self._pending = 0
         self._has_begun = False
+        observe_downloads(self.app)
         self.app.library.downloads.listeners.append(self._hear)
 
     @property
@@ -171,13 +174,12 @@ class ModelManager:
             timeout: longest wait in seconds.
 
         Raises:
-            PortevoixError: fetching has failed.
+            PortevoixError: fetching has failed, or no model's packages are installed.
             TimeoutError: nothing began in time.
         """
         async with asyncio.timeout(timeout):
             while not self._has_begun and self.active_model is None:
-                if self.error is not None and not self.is_pending:
-                    raise self.error
+                self._raise_hopeless()
                 await self._changed.wait()
         return True
 
@@ -193,8 +195,7 @@ class ModelManager:
         """
         async with asyncio.timeout(timeout):
             while self.active_model is None:
-                if self.error is not None and not self.is_pending:
-                    raise self.error
+                self._raise_hopeless()
                 await self._changed.wait()
         return True
 
@@ -250,11 +251,18 @@ class ModelManager:
     async def aclose(self) -> None:
         """End the background work; an app that was made here is closed."""
         self.app.library.downloads.listeners.remove(self._hear)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
         if self._owns_app:
             await self.app.aclose()
+
+    def _raise_hopeless(self) -> None:
+        """Raise why nothing will come: the last attempt failed, or no model's packages are installed."""
+        if self.is_pending:
+            return
+        if self.error is not None:
+            raise self.error
+        if not any(backend.is_available for backend in self.backends.values()):
+            raise self.missing_packages(TTSModel.get_default())
 
     def _is_missing(self, backend: ModelBackend, language: str) -> bool:
         level = backend.level_for(language)
@@ -282,7 +290,7 @@ class ModelManager:
 
     def _fail(self, error: PortevoixError, model: TTSModel) -> None:
         self.error = error
-        logger.warning("model.not_ready", extra={"model": model.value, "code": error.code, "why": in_words(error)})
+        logger.warning("model.not_ready", extra={"model": model.value, "code": error.code, "why": error.in_full})
         self._tell()
 
     def _hear(self, progress: Progress) -> None:

@@ -25,7 +25,6 @@ from portevoix.errors import (
     PortevoixError,
     StreamInterrupted,
 )
-from portevoix.service.backend import in_words
 from portevoix.service.manager import ModelManager
 from portevoix.service.model import ModelStatus, TTSModel
 from portevoix.service.result import UnifiedTTSResult
@@ -106,6 +105,7 @@ class TTSService:
         self.default_format = os.environ.get("TTS_DEFAULT_FORMAT", DEFAULT_FORMAT)
         self.is_initialized = False
         self._initializing = asyncio.Lock()
+        self._answers = 0
 
     @property
     def app(self) -> App:
@@ -125,10 +125,13 @@ class TTSService:
         speak in either case. Safe to call again and from several tasks: they wait for one answer.
         """
         wanted = _model(model or self.requested_model)
+        known = self._answers
         async with self._initializing:
-            if not self.is_initialized or self.requested_model is not wanted:
+            is_answered = self.is_initialized or self._answers != known  # for another task, while this one waited
+            if not is_answered or self.requested_model is not wanted:
                 self.requested_model = wanted
                 self.is_initialized = await self._find_somebody(wanted)
+                self._answers += 1
             return self.is_initialized
 
     async def switch_model(self, model: TTSModel | str, *, force: bool = False) -> bool:
@@ -156,14 +159,14 @@ class TTSService:
 
         Args:
             text: what to say.
-            speaker_audio_path: recording of the voice to borrow, or the name of a stored voice; None for none.
+            speaker_audio_path: recording of the voice to borrow, or the name of a stored voice; None or "" for none.
             target_language: language of the text, as `fr`.
             output_format: `mp3`, `wav`, `opus`, `aac`, `flac` or `pcm`; None for `TTS_DEFAULT_FORMAT`, else mp3.
             message_id: handed back, and in the file's name.
             model: what is to speak this text, in place of the active one; fetched where it is not here.
             max_wait_seconds: longest wait for a model that is on its way; None waits 120 s for one that was named or
                 that is to clone, and for no other.
-            cloning_params: values for engines, by the names that `portevoix engines` gives them.
+            cloning_params: values for engines, by the names that `portevoix engines` gives them; None leaves one open.
         """
         return await self._answer(
             text, speaker_audio_path, target_language, output_format, message_id=message_id, model=model,
@@ -225,7 +228,8 @@ class TTSService:
 
     def _give_up(self, error: PortevoixError) -> bool:
         self.model_manager.error = error
-        logger.error("service.no_model", extra={"code": error.code, "why": str(error), "hint": error.hint})
+        # The words stand in the message: programs that log in a way of their own are to see the command as well.
+        logger.error("service.no_model: %s", error.in_full, extra={"code": error.code})
         return False
 
     async def _answer(self, text: str, recording: object, language: str, output_format: str | None,
@@ -238,7 +242,7 @@ class TTSService:
             result = await self._speak(wish, trouble)
         except PortevoixError as error:
             logger.warning("service.failed", extra={"code": error.code, "text_length": len(text)})
-            result = UnifiedTTSResult(success=False, error=in_words(error), error_code=error.code)
+            result = UnifiedTTSResult(success=False, error=error.in_full, error_code=error.code)
         return replace(result, processing_time_ms=round(1000 * (time.perf_counter() - began)), **known)
 
     async def _wish(
@@ -247,10 +251,10 @@ class TTSService:
     ) -> _Wish:  # fmt: skip
         """Return what is wanted, checked before anything is loaded."""
         chosen = None if model is None else _model(model)
-        reference = None if recording is None else await self._reference(recording)
+        reference = await self._reference(recording) if recording else None
         request = SpeechRequest(
             text, language=language, engine=",".join(self._engines(chosen)), reference=reference,
-            parameters=tuple((str(name), value) for name, value in parameters.items()),
+            parameters=tuple((str(name), value) for name, value in parameters.items() if value is not None),
         )  # fmt: skip
         self.app.speaker.check(request)
         if not is_speakable(sanitize(text)):
@@ -258,7 +262,8 @@ class TTSService:
         await self.app.speaker.cast(request, text)
         usual = WAIT_SECONDS if chosen is not None or reference is not None else 0.0
         seconds = usual if max_wait_seconds is None else max_wait_seconds
-        return _Wish(request, find_format(output_format or self.default_format), message_id, chosen, seconds, began)
+        encoding = find_format((output_format or self.default_format).lower())
+        return _Wish(request, encoding, message_id, chosen, seconds, began)
 
     async def _reference(self, recording: object) -> Reference:
         return self.app.shelf.lend(str(recording)) or await self.app.recordings.check(str(recording))
@@ -321,7 +326,7 @@ class TTSService:
         report, request = speech.report, wish.request
         model = TTSModel.of_engine(report.engine)
         is_other = wish.model is not None and model is not wish.model
-        why = in_words(trouble) if trouble else report.why_degraded
+        why = trouble.in_full if trouble else report.why_degraded
         return UnifiedTTSResult(
             success=True,
             audio_path=str(place),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
-from portevoix.errors import EngineFailed, ModelBroken
+from portevoix.errors import EngineFailed, EngineUnavailable, ModelBroken, ModelUnsupported
 from portevoix.text.speakable import word_spans
 
 Sounds = tuple[tuple[str, int], ...]
@@ -17,6 +18,12 @@ Sounds = tuple[tuple[str, int], ...]
 
 WORD_BREAKS = frozenset(" ")
 MARKS_OF_SENTENCES = frozenset(',.;:!?…—"()«»¿¡')
+
+MOST_INNER_DOTS = 20
+"""Dots that end no sentence, in one text. espeak-ng writes beyond its memory where a hundred bytes of single letters
+have dots between them, as in "a.a.a.a…" or "a . a . a…", and takes this process with it."""
+
+_INNER_DOT = re.compile(r"\.(?=\S)|(?<![^\s.])\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,13 @@ class Phonemizer:
 
         Raises:
             ModelBroken: it lacks a key, or names an unknown kind of phonemes.
+            EngineUnavailable: piper-tts or what it needs cannot be loaded, perhaps for want of memory.
         """
-        from piper.config import PiperConfig
-        from piper.voice import PiperVoice
-
+        try:
+            from piper.config import PiperConfig
+            from piper.voice import PiperVoice
+        except (ImportError, MemoryError) as error:
+            raise EngineUnavailable("Piper voices cannot speak here", str(error), "Run `portevoix doctor`.") from error
         try:
             content = json.loads(config.read_text(encoding="utf-8"))
             self._voice = PiperVoice(session=None, config=PiperConfig.from_dict(content))
@@ -80,6 +90,17 @@ class Phonemizer:
         """Return piper-tts' reading of the configuration: scales, speakers, sample rate."""
         return self._voice.config
 
+    def prove(self) -> None:
+        """Turn a letter into phonemes, which also spares the first sentence the time of loading.
+
+        Raises:
+            ModelUnsupported: the phonemizer of this kind of voice is not installed, or does not know its language.
+        """
+        try:
+            self.sentences("a")
+        except EngineFailed as error:
+            raise ModelUnsupported("the voice cannot speak", str(error), "Choose another voice.") from error
+
     def sentences(self, text: str) -> tuple[PhonemeSentence, ...]:
         """Return the sentences that espeak finds in `text`; none when nothing in it has a sound.
 
@@ -87,7 +108,7 @@ class Phonemizer:
             EngineFailed: the phonemizer for this kind of voice is not installed, or refuses the text.
         """
         try:
-            groups = self._voice.phonemize(text)
+            groups = self._voice.phonemize(_without_rows_of_dots(text))
         except (RuntimeError, ImportError, ValueError) as error:
             raise EngineFailed("the text has no phonemes", f"{type(error).__name__}: {error}") from error
         return tuple(self._sentence(phonemes) for phonemes in groups if phonemes)
@@ -134,6 +155,11 @@ class Phonemizer:
             if is_sound:
                 sounds.append((phoneme, at))
         return PhonemeSentence(tuple(ids), tuple(ends), tuple(lengths[:-1]), tuple(sounds))
+
+
+def _without_rows_of_dots(text: str) -> str:
+    """Return what espeak reads alike, and outlives: letters apart in place of those with dots between them."""
+    return _INNER_DOT.sub(" ", text) if len(_INNER_DOT.findall(text)) > MOST_INNER_DOTS else text
 
 
 def _joined(

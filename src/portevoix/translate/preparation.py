@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-from asyncio.subprocess import PIPE
-from contextlib import suppress
+import shutil
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from portevoix.errors import EngineUnavailable, MachineError, ModelBroken, ModelMissing
+from portevoix.children import end_child
+from portevoix.errors import EngineUnavailable, MachineError, ModelBroken, ModelMissing, NotWritable
+from portevoix.locks import drop_lock, take_lock
+from portevoix.models.locks import lock_of
 from portevoix.rooms.environments import EnvironmentShelf, install_command
 from portevoix.rooms.worker import OFFLINE
 
 ENVIRONMENT = "neural"
-ENTRANCE = (
-    "import sys; sys.path.append(sys.argv.pop(1)); from portevoix.translate.conversion import main; sys.exit(main())"
-)
-"""Run the conversion also in an environment that does not have this package installed."""
+ENTRANCE = """
+import os, sys, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+sys.path.append(sys.argv.pop(1))
+from portevoix.translate.conversion import main
+sys.exit(main())
+"""
+"""Run the conversion, also in an environment that does not have this package installed; end with who started it."""
 
 LIMIT_SECONDS = 3600.0
 
@@ -27,7 +36,7 @@ async def prepare_model(
 ) -> None:  # fmt: skip
     """Convert the published weights in `source` into the folder `target`, which appears when it is whole.
 
-    Cancelling ends the process that converts.
+    Cancelling ends the process that converts, and leaves nothing of what it made.
 
     Args:
         source: where the weights are.
@@ -39,7 +48,7 @@ async def prepare_model(
 
     Raises:
         ModelMissing: there are no weights.
-        MachineError: the target exists.
+        MachineError: the target exists, is being made by another process, or cannot be written.
         EngineUnavailable: the environment is not installed.
         ModelBroken: the weights cannot be converted.
     """
@@ -49,8 +58,36 @@ async def prepare_model(
         raise EngineUnavailable("weights cannot be converted", f"the environment {ENVIRONMENT} is not installed",
                                 f"Run `{install_command(ENVIRONMENT)}`.")  # fmt: skip
     root = str(Path(__file__).parents[2])
-    await _run([str(python), "-P", "-c", ENTRANCE, root, str(source), str(target), "--quantization", quantization],
-               source.name, limit_seconds)  # fmt: skip
+    with _reserved(target) as scratch:
+        made = scratch / target.name
+        await _run([str(python), "-P", "-c", ENTRANCE, root, str(source), str(made), "--quantization", quantization],
+                   source.name, limit_seconds)  # fmt: skip
+        made.rename(target)
+
+
+@contextmanager
+def _reserved(target: Path) -> Iterator[Path]:
+    """Be the only process that makes `target`; give a folder beside it, of which nothing is left afterwards.
+
+    Raises:
+        MachineError: another process makes it, or the folder does not allow it.
+    """
+    scratch, place = target.with_name(f".{target.name}.converting"), lock_of(target.parent, target.name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = take_lock(place)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise NotWritable(f"{target.parent} cannot be written", why, "Correct its permissions.") from error
+    if lock is None:
+        raise MachineError(f"{target.name} is being converted", hint="Wait until that has ended.")
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+        scratch.mkdir()
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        drop_lock(lock, place)
 
 
 def _check(source: Path, target: Path) -> None:
@@ -64,19 +101,20 @@ def _check(source: Path, target: Path) -> None:
 async def _run(command: list[str], name: str, limit_seconds: float) -> None:
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=PIPE, stderr=PIPE, start_new_session=True, env={**os.environ, **OFFLINE, "PYTHONUTF8": "1"}
-        )
+            *command, stdin=PIPE, stdout=DEVNULL, stderr=PIPE, start_new_session=True,
+            env={**os.environ, **OFFLINE, "PYTHONUTF8": "1"},
+        )  # fmt: skip
     except OSError as error:
         raise EngineUnavailable("weights cannot be converted", f"{command[0]}: {error.strerror}") from error
+    assert process.stderr is not None  # noqa: S101 - it was started with a pipe
     try:
         async with asyncio.timeout(limit_seconds):
-            _, told = await process.communicate()
+            told = await process.stderr.read()
+            await process.wait()
     except TimeoutError:
         raise ModelBroken(f"{name} was not converted", f"it took over {limit_seconds:g} s") from None
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await asyncio.shield(process.wait())
+        await end_child(process)
     if process.returncode:
         hint = f"Fetch it again: `portevoix models get {name}`."
         raise ModelBroken(f"{name} was not converted", _last_words(told), hint)

@@ -16,6 +16,7 @@ from typing import TypeVar
 from portevoix.clock import Clock, system_clock
 from portevoix.engine import Phase
 from portevoix.errors import EmptyText, EngineDied, EngineError, EngineNotFound, InvalidParameter, TextTooLong
+from portevoix.tasks import end_tasks
 from portevoix.translate.detection import LanguageDetector
 from portevoix.translate.direction import Route
 from portevoix.translate.faults import NoTranslator, NotTranslated, SameLanguage, TranslationFailed
@@ -46,7 +47,7 @@ BATCHES = (1, 1, 2, 4, 8)
 """Sentences in each batch, the last size for all others: the first is there soon, the rest are done together."""
 
 INSTALL = "Install Apertium (`apt install apertium apertium-eng-spa apertium-fr-es`), or `pip install \
-'portevoix[translate]'` and make a model: `portevoix models get opus-mt-en-fr`, then `portevoix models convert \
+'portevoix[translate]'` and make a model: `portevoix engines install neural`, then `portevoix models get \
 opus-mt-en-fr`."
 
 
@@ -102,6 +103,13 @@ class Translator:
         """
         began = self._clock()
         self.check(request)
+        try:
+            return await self._opened(request, began)
+        except (NoTranslator, NotTranslated):
+            await _look(self.guards)  # a model or a package may have come since
+            return await self._opened(request, began)
+
+    async def _opened(self, request: TranslationRequest, began: float) -> Rendering:
         target = normalise(request.target, "target_lang")
         said = None if request.source in (None, AUTO) else normalise(str(request.source), "source_lang")
         if said == target:
@@ -146,9 +154,7 @@ class Translator:
 
     async def settled(self) -> None:
         """Wait until engines that are finding out what they can do have done so, for a bounded time."""
-        waiting = [guard.load() for guard in self.guards if guard.state().phase in (Phase.IDLE, Phase.LOADING)]
-        if waiting:
-            await asyncio.wait({asyncio.ensure_future(work) for work in waiting}, timeout=LOAD_PATIENCE_SECONDS)
+        await _look([guard for guard in self.guards if guard.state().phase in (Phase.IDLE, Phase.LOADING)])
 
     async def _aside(self, text: str, work: Callable[[], Result]) -> Result:
         """Return what `work` returns, done by a thread where the text is long, so that nobody else has to wait."""
@@ -192,6 +198,11 @@ class Rendering:
         self._attempts: list[TranslationAttempt] = []
         self._fallen: set[str] = set()
         self._first_seconds = self._seconds = 0.0
+
+    @property
+    def pairs(self) -> Sequence[SentencePair]:
+        """Return the sentences that have been given so far."""
+        return self._pairs
 
     @property
     def report(self) -> Translation:
@@ -244,9 +255,7 @@ class Rendering:
                     working = asyncio.create_task(self._translate(batches[place + 1]), name="translate")
                 yield done
         finally:
-            if working is not None:
-                working.cancel()
-                await asyncio.gather(working, return_exceptions=True)
+            await end_tasks(working)
 
     async def _translate(self, tasks: list[Task]) -> list[SentencePair]:
         language = tasks[0].language
@@ -308,6 +317,12 @@ class Rendering:
         self._attempts.append(TranslationAttempt(sentence, name, outcome, error.code, str(error), seconds))
         facts = {"engine": name, "code": error.code, "request_id": self._request.request_id}
         logger.info("translation.attempt_failed", extra=facts)
+
+
+async def _look(guards: Sequence[Guard]) -> None:
+    """Let engines find out what they can do, for a bounded time."""
+    if guards:
+        await asyncio.wait([asyncio.ensure_future(guard.load()) for guard in guards], timeout=LOAD_PATIENCE_SECONDS)
 
 
 def _failed(reasons: Sequence[tuple[str, EngineError]]) -> TranslationFailed:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portevoix.errors import PortevoixError
+from portevoix.vits.config import read_config
 from portevoix.vits.scheduler import Scheduler
 from portevoix.vits.sessions import Device
 from portevoix.vits.voice import VitsVoice, has_parts
@@ -31,8 +32,10 @@ async def take_apart(model: Path, config: Path, parts_folder: Path, device: Devi
     """Store a voice's parts where they are not stored yet, without keeping this process busy.
 
     Raises:
-        ModelMissing: the model is not there.
+        ModelMissing: the model or its configuration is not there.
+        ModelBroken: the configuration cannot be used.
     """
+    await asyncio.to_thread(read_config, config)
     if await asyncio.to_thread(has_parts, model, parts_folder, device, precision):
         return
     order = {"model": str(model), "config": str(config), "parts_folder": str(parts_folder), "precision": precision}

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BREAKS = ",;:.!?"
+LEAST_HZ, MOST_HZ = 1000, 384_000
+MOST_IDS = 100_000
+MOST_NOISE = 10
 FETCH_AGAIN = "Fetch the voice again, its .onnx.json included."
 
 
@@ -63,7 +66,7 @@ def read_config(path: Path) -> VoiceConfig:
         raise ModelMissing(
             f"the voice has no configuration {path.name}", "the file is not there", FETCH_AGAIN
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _broken(path, str(error)) from error
     return _Keys(path, values).config()
 
@@ -76,31 +79,40 @@ class _Keys:
         self._values = values
 
     def config(self) -> VoiceConfig:
-        phoneme_ids = self._phoneme_ids()
+        speaker_count = int(self._number("num_speakers", least=1, most=MOST_IDS, default=1))
         return VoiceConfig(
-            sample_rate=int(self._number("audio.sample_rate", least=1)),
+            sample_rate=int(self._number("audio.sample_rate", least=LEAST_HZ, most=MOST_HZ)),
             espeak_voice=str(self._value("espeak.voice", str)),
-            phoneme_ids=phoneme_ids,
-            id_count=int(self._number("num_symbols", least=1)),
-            speaker_count=int(self._number("num_speakers", least=1, default=1)),
-            speakers=dict(self._value("speaker_id_map", Mapping, default={})),
-            default_speaker=int(self._number("default_speaker_id", default=0)),
-            noise_scale=self._number("inference.noise_scale", default=0.667),
-            length_scale=self._number("inference.length_scale", default=1.0),
-            noise_w_scale=self._number("inference.noise_w", default=0.8),
+            phoneme_ids=self._phoneme_ids(),
+            id_count=int(self._number("num_symbols", least=1, most=MOST_IDS)),
+            speaker_count=speaker_count,
+            speakers=self._speakers(),
+            default_speaker=int(self._number("default_speaker_id", most=speaker_count - 1, default=0)),
+            noise_scale=self._number("inference.noise_scale", most=MOST_NOISE, default=0.667),
+            length_scale=self._number("inference.length_scale", least=0.01, most=100, default=1.0),
+            noise_w_scale=self._number("inference.noise_w", most=MOST_NOISE, default=0.8),
         )
+
+    def _speakers(self) -> dict[str, int]:
+        speakers = dict(self._value("speaker_id_map", Mapping, default={}))
+        if not all(type(number) is int for number in speakers.values()):
+            raise _broken(self._path, "speaker_id_map does not map names to numbers")
+        return speakers
 
     def _phoneme_ids(self) -> dict[str, tuple[int, ...]]:
         entries = self._value("phoneme_id_map", Mapping)
         try:
-            return {phoneme: tuple(int(number) for number in numbers) for phoneme, numbers in entries.items()}
-        except (TypeError, ValueError) as error:
+            ids = {phoneme: tuple(int(number) for number in numbers) for phoneme, numbers in entries.items()}
+        except (TypeError, ValueError, OverflowError) as error:
             raise _broken(self._path, "phoneme_id_map does not map phonemes to lists of numbers") from error
+        if min((number for numbers in ids.values() for number in numbers), default=-1) < 0:
+            raise _broken(self._path, "phoneme_id_map has no ids, or some below 0")
+        return ids
 
-    def _number(self, key: str, *, least: float = 0, default: float | None = None) -> float:
+    def _number(self, key: str, *, least: float = 0, most: float, default: float | None = None) -> float:
         value = self._value(key, int | float, default=default)
-        if isinstance(value, bool) or value < least:
-            raise _broken(self._path, f"{key} is {value}, not a number from {least}")
+        if isinstance(value, bool) or not least <= value <= most:
+            raise _broken(self._path, f"{key} is {value}, not a number from {least} to {most}")
         return float(value)
 
     def _value(self, key: str, kind: Any, default: Any = None) -> Any:

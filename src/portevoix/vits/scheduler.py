@@ -31,6 +31,7 @@ Work = Callable[[], Commit]
 PATIENCE_SECONDS = 0.05
 PATIENCE_IN_CROWD_SECONDS = 0.25
 CROWD = 8
+HANDING_OVER_SECONDS = 0.005
 
 
 class Job(Protocol):
@@ -153,6 +154,8 @@ class Scheduler:
                 if stream.is_ended:
                     return None
                 stream.news.clear()
+                stream.is_asking = True
+                self._changed.notify_all()
             await stream.news.wait()
 
     def _drop(self, stream: _Stream) -> None:
@@ -173,6 +176,7 @@ class Scheduler:
                 stream.work_seconds += self._clock() - began
                 self._settle(stream, commit)
                 self._changed.notify_all()
+                self._hand_over(stream)
 
     def _wait_for_work(self) -> tuple[_Stream, Work] | None:
         with self._changed:
@@ -204,6 +208,7 @@ class Scheduler:
             self._end(stream, commit)
             return
         pieces = commit()
+        stream.is_awaited = bool(pieces) and not stream.outbox and stream.waits_for_first
         stream.outbox.extend(pieces)
         if stream.job.is_finished:
             self._admissions.measured(stream.terms.voice, stream.work_seconds, stream.made_seconds())
@@ -212,6 +217,18 @@ class Scheduler:
             stream.tell()
         if stream.is_left and stream in self._streams:
             self._streams.remove(stream)
+
+    def _hand_over(self, stream: _Stream) -> None:
+        """Rest until a listener who waits for the first piece has taken it and asks for the next.
+
+        Where every core computes, the kernel would let the event loop wait for the rest of a time slice, some
+        milliseconds, before it gets its turn.
+        """
+        if stream.is_awaited:
+            stream.is_awaited = False
+            self._changed.wait_for(
+                lambda: stream.is_left or (stream.is_asking and not stream.outbox), HANDING_OVER_SECONDS
+            )
 
     def _end(self, stream: _Stream, error: BaseException | None) -> None:
         stream.is_ended, stream.error = True, error
@@ -230,11 +247,22 @@ class _Stream:
         self.error: BaseException | None = None
         self.is_ended = False
         self.is_left = False
+        self.is_asking = False
+        self.is_awaited = False
         self.work_seconds = 0.0
         self.taken_seconds = 0.0
         self._asked_at = now
         self._plays_at: float | None = None
         self._loop = loop
+
+    @property
+    def waits_for_first(self) -> bool:
+        """Whether the listener hears nothing before the first piece has come."""
+        return self._plays_at is None and not self.terms.plays_in_seconds
+
+    def is_served(self) -> bool:
+        """Tell whether the listener has taken what there is, and asks for more, or has left."""
+        return self.is_left or (self.is_asking and not self.outbox)
 
     def base(self, patience_seconds: float) -> float:
         """Return when the first sample is due; once it was taken, when it began to play."""
@@ -245,6 +273,7 @@ class _Stream:
     def delivered(self, now: float) -> Piece:
         """Hand out the next piece."""
         piece = self.outbox.popleft()
+        self.is_asking = False
         if self._plays_at is None:
             self._plays_at = max(now, self._asked_at + self.terms.plays_in_seconds)
         self.taken_seconds += len(piece.samples) / self.terms.sample_rate

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ERRORS_ONLY = 3
+NOTHING_BUT_FATAL = 4
+"""What onnxruntime writes to stderr by itself: its errors are raised, and told there."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class OnnxSession:
         fed = {name: array for name, array in arrays.items() if name in self.input_names}
         try:
             return list(self.inner.run(None, fed, self.run_options))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError, MemoryError) as error:
             raise _failure(self.name, self.device, error) from error
         except Exception as error:
             if type(error).__module__.startswith("onnxruntime"):
@@ -115,7 +116,13 @@ def open_session(
         ) from error
     if device.kind == "cuda" and "CUDAExecutionProvider" not in inner.get_providers():
         raise _unavailable(device, "onnxruntime fell back to the CPU")
-    return OnnxSession(name, device, inner, frozenset(entry.name for entry in inner.get_inputs()), _run_options(device))
+    return OnnxSession(name, device, inner, frozenset(entry.name for entry in inner.get_inputs()), run_options(device))
+
+
+def is_for_want(error: EngineFailed) -> bool:
+    """Tell whether a run may have failed for want of memory or of a device, so that it could go well another time."""
+    cause = error.__cause__
+    return isinstance(cause, RuntimeError | MemoryError) or type(cause).__name__ == "RuntimeException"
 
 
 def onnxruntime_version() -> str:
@@ -137,7 +144,7 @@ def _options(threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.enable_mem_reuse = False
     options.enable_mem_pattern = False
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = NOTHING_BUT_FATAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
@@ -149,6 +156,11 @@ def _providers(device: Device) -> list[object]:
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise _unavailable(device, "this onnxruntime is built without CUDA")
+    return [("CUDAExecutionProvider", cuda_settings(device)), "CPUExecutionProvider"]
+
+
+def cuda_settings(device: Device) -> dict[str, object]:
+    """Return settings for bounded memory on a GPU: no more than allowed, and grown by no more than is needed."""
     settings: dict[str, object] = {
         "device_id": device.index,
         "arena_extend_strategy": "kSameAsRequested",
@@ -156,10 +168,10 @@ def _providers(device: Device) -> list[object]:
     }
     if device.memory_limit_bytes is not None:
         settings["gpu_mem_limit"] = device.memory_limit_bytes
-    return [("CUDAExecutionProvider", settings), "CPUExecutionProvider"]
+    return settings
 
 
-def _run_options(device: Device) -> Any:
+def run_options(device: Device) -> Any:
     """Return options that give memory back after each run on a GPU; on the CPU the bounded shapes see to that."""
     if device.kind == "cpu":
         return None

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from portevoix.errors import (
+    CannotSay,
+    EngineFailed,
     EngineUnavailable,
     InvalidParameter,
     ModelBroken,
     ModelMissing,
     ModelUnsupported,
-    NothingToSay,
 )
 from portevoix.vits.batching import BatchingNetwork, batching_pays
-from portevoix.vits.config import VoiceConfig, read_config
+from portevoix.vits.config import FETCH_AGAIN, VoiceConfig, read_config
 from portevoix.vits.level import Level, gain_for
 from portevoix.vits.making import make_parts, probe_sentences
 from portevoix.vits.network import Manner, Network, SparedNetwork, WholeNetwork
 from portevoix.vits.parts import PartsStore, find_or_make
 from portevoix.vits.schedule import Schedule, schedule_for
 from portevoix.vits.scheduler import Priority, Scheduler, Terms
-from portevoix.vits.sessions import CPU, Device, open_session
+from portevoix.vits.sessions import CPU, Device, is_for_want, open_session
 from portevoix.vits.utterance import Piece, Utterance, WholeUtterance
 from portevoix.vits.windows import Windows
 
@@ -104,17 +105,23 @@ class VitsVoice:
 
         Raises:
             ModelMissing: the model or its configuration is not there.
-            ModelBroken: one of them is damaged.
+            ModelBroken: one of them is damaged, they contradict each other, or the model is none of a Piper voice.
             EngineUnavailable: the device cannot be used.
+            EngineFailed: there was no memory for it, or the device failed.
         """
         settings = read_config(config or model.with_name(model.name + ".json"))
         fingerprint = _fingerprint(model)
         store = _store(model, fingerprint, parts_folder, device, precision)
-        network, gain, why = _network(model, settings, store, device, precision)
+        try:
+            network, gain, why = _network(model, settings, store, device, precision)
+            _warm_up(network, settings)
+        except EngineFailed as error:
+            if device.kind != "cpu" or is_for_want(error):
+                raise
+            raise ModelBroken(f"the voice {model.name} cannot speak", str(error), FETCH_AGAIN) from error
         if schedule is None and not isinstance(network, WholeNetwork):
             facts = network.facts
             schedule = schedule_for(facts.frame_seconds, facts.hop_samples / settings.sample_rate)
-        _warm_up(network, settings)
         return cls(
             network,
             settings,
@@ -191,8 +198,8 @@ class VitsVoice:
             listener: number of whoever hears it, as for `admit`.
 
         Raises:
-            NothingToSay: there are no ids.
-            InvalidParameter: an id, the speaker or a scale is out of range.
+            CannotSay: there are no ids, or some that the voice does not have.
+            InvalidParameter: the speaker or a scale is out of range.
             EngineFailed: the network failed.
             EngineUnavailable: the voice or the scheduler is closed.
         """
@@ -227,12 +234,11 @@ class VitsVoice:
 
     def _checked(self, ids: Sequence[int]) -> np.ndarray:
         if not len(ids):
-            raise NothingToSay("there is nothing to say", "the sentence has no phonemes")
+            raise CannotSay("there is nothing to say", "the sentence has no phonemes")
         array = np.asarray(ids, dtype=np.int64)
         if array.min() < 0 or array.max() >= self.config.id_count:
-            raise InvalidParameter(
-                "a phoneme cannot be spoken", f"ids run from 0 to {self.config.id_count - 1}", param="ids"
-            )
+            why = f"its id is not from 0 to {self.config.id_count - 1}"
+            raise CannotSay("a phoneme cannot be spoken", why, FETCH_AGAIN)
         return array
 
     def _manner(
@@ -273,7 +279,9 @@ def _network(
     """Return the split network, or the whole one; the voice's gain; and why it is the whole one."""
     try:
         network, gain = _split_network(store, device, lambda: make_parts(model, config, device, precision))
-    except ModelUnsupported as error:
+    except (ModelUnsupported, EngineFailed) as error:
+        if isinstance(error, EngineFailed) and (device.kind != "cpu" or is_for_want(error)):
+            raise
         logger.warning("voice.not_split", extra={"why": error.why})
         whole = WholeNetwork(open_session("voice", model, device=device))
         manner = Manner(speaker=config.default_speaker)
@@ -337,9 +345,7 @@ def _fingerprint(model: Path) -> str:
             while block := file.read(HASHED_BLOCK_BYTES):
                 digest.update(block)
     except OSError as error:
-        raise ModelMissing(
-            f"the voice {model.name} cannot be read", error.strerror or "", "Run `portevoix voices fetch`."
-        ) from error
+        raise ModelMissing(f"the voice {model.name} cannot be read", error.strerror or "", FETCH_AGAIN) from error
     return digest.hexdigest()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import replace
 
 from playwright.sync_api import expect
@@ -13,7 +15,7 @@ from portevoix.translate.guard import Guard
 from portevoix.translate.memory import TranslationMemory
 from portevoix.translate.translator import Translator
 from tests.browser import LONG_MS, opened
-from tests.scripted import kind
+from tests.scripted import fails, kind
 from tests.served import SILENT, make_app, served
 
 expect.set_options(timeout=LONG_MS)
@@ -61,9 +63,9 @@ def test_a_text_is_translated_and_spoken_in_the_other_language(browser):
         expect(page.locator("#target option")).to_have_text(["English", "French"])
         page.select_option("#source", "en")
         page.fill("#source-text", "one two three")
-        with page.expect_request("**/v1/audio/speech") as asked:
+        with page.expect_request("**/translate") as asked:
             page.click("#translate-play")
-        assert (asked.value.post_data_json["input"], asked.value.post_data_json["language"]) == ("eno owt eerht", "fr")
+        assert asked.value.post_data_json.items() >= {"text": "one two three", "target_lang": "fr"}.items()
         page.wait_for_function("() => performance.getEntriesByName('speech.over').length > 0")
         expect(page.locator("#translated .said")).to_have_text(["eno", "owt", "eerht"])
         expect(page.locator("#translate-note")).to_contain_text("Translated by reversing")
@@ -74,6 +76,61 @@ def test_a_text_is_translated_and_spoken_in_the_other_language(browser):
         assert page.input_value("#source-text") == "eno owt eerht"
         page.click("#translate-only")
         expect(page.locator("#translated")).to_have_text("one two three")
+
+
+class Gated(Reversing):
+    """Translates the last sentence when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+
+    async def translate(self, sentences, direction):
+        if any("last" in sentence for sentence in sentences):
+            await asyncio.to_thread(self.gate.wait, 60)
+        return await super().translate(sentences, direction)
+
+
+def test_speech_begins_while_later_sentences_are_being_translated(browser):
+    engine = Gated()
+    with served(translating(engine)) as running, opened(browser, f"{running.url}/#translate") as page:
+        page.wait_for_function("() => !document.querySelector('#translate-play').disabled")
+        page.select_option("#source", "en")
+        page.fill("#source-text", "The first one is here. A second one comes. And a third. Then the last one.")
+        page.click("#translate-play")
+        page.wait_for_function("() => performance.getEntriesByName('speech.played').length > 0")
+        expect(page.locator("#translated")).to_contain_text("tsrif")
+        expect(page.locator("#translated")).not_to_contain_text("tsal")
+        expect(page.locator("#translate-play")).to_have_text("Stop")
+        engine.gate.set()
+        page.wait_for_function("() => performance.getEntriesByName('speech.over').length > 0")
+        expect(page.locator("#translated .word")).to_have_count(16)
+        expect(page.locator("#translated .said")).to_have_count(16)
+        expect(page.locator("#translate-note")).to_contain_text("Translated by reversing")
+
+
+def test_who_stops_listening_still_reads_the_whole_translation(browser):
+    with served(translating(Reversing())) as running, opened(browser, f"{running.url}/#translate") as page:
+        page.wait_for_function("() => !document.querySelector('#translate-play').disabled")
+        page.select_option("#source", "en")
+        page.fill("#source-text", " ".join(f"This is sentence number{number}." for number in range(200)))
+        page.click("#translate-play")
+        page.wait_for_function("() => performance.getEntriesByName('speech.played').length > 0")
+        page.click("#translate-play")
+        expect(page.locator("#translate-play")).to_have_text("Translate and speak")
+        expect(page.locator("#translated .word")).to_have_count(800)
+        expect(page.locator("#translate-note")).to_contain_text("Translated by reversing")
+
+
+def test_a_translation_that_cannot_be_spoken_is_read(browser, log):
+    log.pardoned.append("503 (Service Unavailable)")
+    app = replace(make_app(kind("alpha", fault=fails())), translator=translating(Reversing()).translator)
+    with served(app) as running, opened(browser, f"{running.url}/#translate", log) as page:
+        page.wait_for_function("() => !document.querySelector('#translate-play').disabled")
+        page.select_option("#source", "en")
+        page.fill("#source-text", "one two three")
+        page.click("#translate-play")
+        expect(page.locator("#translate-alert")).to_contain_text("alpha")
+        expect(page.locator("#translated")).to_have_text("eno owt eerht")
 
 
 def test_speaking_and_translating_end_each_other(browser):

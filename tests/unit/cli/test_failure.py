@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import inspect
 
 import pytest
@@ -30,6 +31,11 @@ def test_a_fault_of_the_program_gets_words_and_no_traceback(capsys):
     told = capsys.readouterr().err
     assert told.startswith("Error: internal error: KeyError: 'x'\nHint: ")
     assert "-vv" in told
+
+
+def test_a_full_disk_is_no_fault_of_the_program(capsys):
+    assert tell(OSError(errno.ENOSPC, "No space left on device"), shows_traceback=False) == 6
+    assert "the disk is full" in capsys.readouterr().err
 
 
 def test_programmers_get_the_traceback(capsys):

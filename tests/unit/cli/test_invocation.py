@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import logging
 
+import click
 import pytest
 
-from portevoix.cli.invocation import Invocation
+from portevoix.cli.invocation import Finite, Invocation
 from portevoix.cli.serve import _with_wishes
 from portevoix.config import Loaded, Settings
 from portevoix.errors import ConfigError
@@ -45,3 +46,13 @@ def test_the_server_logs_as_the_command_line_says():
     assert _with_wishes(loaded, Invocation()).settings == loaded.settings
     wished = _with_wishes(loaded, Invocation(verbosity=2, log_format="json")).settings.monitoring
     assert (wished.log_level, wished.log_format) == ("DEBUG", "json")
+
+
+@pytest.mark.parametrize("given", ["nan", "NaN", "-nan", "inf", "11", "-0.1"])
+def test_what_is_no_number_in_the_range_is_refused(given):
+    with pytest.raises(click.BadParameter):
+        Finite(0, 10).convert(given, None, None)
+
+
+def test_a_number_in_the_range_is_taken():
+    assert Finite(0, 10).convert("2.5", None, None) == 2.5

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import wave
+from pathlib import Path
 
 import av
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from portevoix.cli.draft import Draft
 from portevoix.cli.outlets import FileOutlet, StreamOutlet
 from portevoix.codecs import FORMATS
+from portevoix.errors import DiskFull
 from tests.signals import tone
 
 RATE = 22050
@@ -90,3 +92,8 @@ def test_a_stream_that_is_cut_gets_no_end():
     written = sink.getvalue()
     stream.abort()
     assert sink.getvalue() == written
+
+
+def test_a_device_that_refuses_is_told():
+    with Path("/dev/full").open("wb", buffering=0) as file, pytest.raises(DiskFull, match="/dev/full"):
+        StreamOutlet(file, "wav", RATE).write(tone(440, 0.1, RATE))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -125,6 +126,13 @@ async def test_speakers_by_number_and_by_name(make: Make) -> None:
     assert np.array_equal(one, await speak(make(speaker_id=1), "Hello.", "en_US-duo-low"))
 
 
+async def test_a_configured_speaker_is_for_the_voice_that_has_it(make: Make) -> None:
+    """`speaker_id` is meant for one voice; another one, or a wrong number, speaks as its own first speaker."""
+    assert len(await speak(make(speaker_id=1), "Bonjour.", "fr_FR-petit-low"))
+    zero = await speak(make(), "Hello.", "en_US-duo-low", speaker=0)
+    assert np.array_equal(zero, await speak(make(speaker_id=7), "Hello.", "en_US-duo-low"))
+
+
 @pytest.mark.parametrize("speaker", [2, -1, "nobody"])
 async def test_a_speaker_that_is_not_there_is_the_callers_error(make: Make, speaker) -> None:
     with pytest.raises(InvalidParameter) as caught:
@@ -200,6 +208,25 @@ async def test_one_broken_voice_does_not_take_the_others_along(make: Make, tmp_p
     engine = make(tmp_path / "voices")
     await engine.load()
     assert len(await speak(engine, "Hello.", "en_US-small-low"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"espeak": {"voice": "xx-nobody"}}, {"default_speaker_id": 7}, {"inference": {"length_scale": float("nan")}}],
+    ids=["language", "speaker", "scale"],
+)
+async def test_a_configuration_that_cannot_be_spoken_with_takes_no_other_voice_along(
+    make: Make, tmp_path: Path, change: dict[str, object]
+) -> None:
+    config = copy("en_US-duo-low", tmp_path / "voices").with_suffix(".onnx.json")
+    config.write_text(json.dumps(json.loads(config.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    copy("fr_FR-petit-low", tmp_path / "voices")
+    engine = make(tmp_path / "voices")
+    await engine.load()
+    assert len(await speak(engine, "Bonjour."))
+    broken = next(voice for voice in engine.voices() if voice.name == "en_US-duo-low")
+    assert not broken.is_installed
+    assert broken.why_not
 
 
 async def test_everybody_who_asks_waits_for_one_loading(make: Make) -> None:

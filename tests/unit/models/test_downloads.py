@@ -36,12 +36,14 @@ from portevoix.models.hub import Hub
 from portevoix.models.order import INCOMPLETE
 from portevoix.models.progress import Progress
 from portevoix.models.store import Store
+from tests.cancelling import cancel_again_and_again, children, is_left
+from tests.downloading import downloading
 from tests.hub import COMMIT, REPOSITORY, Fault, answers, cut_after, hub
 
+FETCH = "portevoix.models.fetch"
 SECRET = "hf_not_to_be_seen"
 CONFIG, NETWORK = b'{"audio": {}}', random.Random(1).randbytes(700_000)
 FILES = {"fr/voix.onnx.json": CONFIG, "fr/voix.onnx": NETWORK}
-LIMITS = Limits(total_seconds=60, stall_seconds=3, spare_bytes=0)
 
 
 def model_of(files: dict[str, bytes], *, knows: str = "sha256") -> Model:
@@ -53,16 +55,6 @@ def model_of(files: dict[str, bytes], *, knows: str = "sha256") -> Model:
 
 
 VOICE = model_of(FILES)
-
-
-@asynccontextmanager
-async def downloading(url: str, *, token: str = "", is_offline: bool = False, limits: Limits = LIMITS):
-    told: list[Progress] = []
-    downloads = Downloads(Hub(url, token, is_offline), limits, listeners=(told.append,))
-    try:
-        yield downloads, told
-    finally:
-        await downloads.aclose()
 
 
 async def fetch(url: str, folder: Path, model: Model = VOICE, **options) -> list[Progress]:
@@ -272,6 +264,17 @@ async def test_cancelling_releases_those_who_wait_and_the_next_one_goes_on(tmp_p
     assert is_whole(tmp_path)
 
 
+async def test_a_download_that_is_cancelled_again_and_again_leaves_no_process(tmp_path: Path) -> None:
+    with hub(FILES) as one:
+        async with downloading(one.url) as (downloads, _), half_way(one, downloads, tmp_path) as waiter:
+            (child,) = children(FETCH)
+            task = downloads.begin(VOICE, Store(tmp_path))
+            assert isinstance(await cancel_again_and_again(task), DownloadCancelled)
+            assert not is_left(child)
+            with pytest.raises(DownloadCancelled):
+                await waiter
+
+
 async def test_one_that_is_cancelled_before_its_first_step_tells_so(tmp_path: Path) -> None:
     with hub(FILES) as one:
         async with downloading(one.url) as (downloads, _):
@@ -295,7 +298,7 @@ async def test_who_stops_waiting_does_not_stop_the_others(tmp_path: Path) -> Non
 async def test_a_killed_process_is_followed_by_another_that_goes_on(tmp_path: Path) -> None:
     with hub(FILES) as one:
         async with downloading(one.url) as (downloads, _), half_way(one, downloads, tmp_path) as waiter:
-            for child in children():
+            for child in children(FETCH):
                 os.kill(child, signal.SIGKILL)
             one.goes_on.set()
             await waiter
@@ -304,10 +307,11 @@ async def test_a_killed_process_is_followed_by_another_that_goes_on(tmp_path: Pa
 
 
 async def test_two_programs_fetch_one_after_the_other(tmp_path: Path) -> None:
+    patient = Limits(total_seconds=110, stall_seconds=100, spare_bytes=0)  # the first stands still for a while
     with hub(FILES) as one:
         async with (
-            downloading(one.url) as (first, _),
-            downloading(one.url) as (second, told),
+            downloading(one.url, limits=patient) as (first, _),
+            downloading(one.url, limits=patient) as (second, told),
             half_way(one, first, tmp_path) as waiter,
         ):
             late = asyncio.create_task(second.fetch(VOICE, Store(tmp_path)))
@@ -325,10 +329,10 @@ async def test_two_programs_fetch_one_after_the_other(tmp_path: Path) -> None:
 async def test_closing_leaves_no_process_not_even_one_that_hangs(tmp_path: Path) -> None:
     with hub(FILES) as one:
         async with downloading(one.url) as (downloads, _), half_way(one, downloads, tmp_path) as waiter:
-            (child,) = children()
+            (child,) = children(FETCH)
             os.kill(child, signal.SIGSTOP)
             await downloads.aclose()
-            assert not children()
+            assert not children(FETCH)
             with pytest.raises(DownloadCancelled):
                 await waiter
 
@@ -342,10 +346,3 @@ def test_the_process_ends_with_its_input(tmp_path: Path) -> None:
             assert one.is_asked.wait(20)
             process.stdin.close()
             assert process.wait(20) == 1
-
-
-def children() -> list[int]:
-    """Return the fetching processes of this one."""
-    found = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    pids = [int(pid) for path in found for pid in path.read_text().split()]
-    return [pid for pid in pids if b"portevoix.models.fetch" in Path(f"/proc/{pid}/cmdline").read_bytes()]

@@ -9,7 +9,6 @@ import random
 import shutil
 import socket
 import subprocess
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +16,6 @@ import pytest
 
 from portevoix.errors import DiskFull, ModelMissing, NotAllowed, NotWritable
 from portevoix.models.catalogue import Model, ModelFile
-from portevoix.models.download import Limits
-from portevoix.models.downloads import Downloads
 from portevoix.models.faults import (
     DownloadCancelled,
     DownloadCorrupt,
@@ -32,31 +29,20 @@ from portevoix.models.faults import (
     ModelUnknown,
 )
 from portevoix.models.folders import FolderStore
-from portevoix.models.hub import Hub
 from portevoix.models.manifest import MANIFEST, Manifest
 from portevoix.models.progress import Progress
 from portevoix.models.store import OLD_SECONDS
+from tests.downloading import LIMITS, downloading
 from tests.hub import COMMIT, Fault, answers, cut_after, hub
 
 REPOSITORY = "someone/grande-voix"
 SMALL, LARGE = b'{"kind": "voix"}', random.Random(2).randbytes(700_000)
 WANTED = {"config.json": SMALL, "onnx/model.onnx": LARGE, "tokenizer/vocab.json": b"[1, 2]", "empty.json": b""}
 FILES = {**WANTED, "README.md": b"# voix", "onnx/other.onnx": LARGE[:5000], "a b/odd.json": b"{}"}
-LIMITS = Limits(total_seconds=60, stall_seconds=3, spare_bytes=0)
 MODEL = Model(
     "grande_voix", "speech", REPOSITORY, "main",
     (ModelFile("config.json"), ModelFile("onnx/model.onnx")), also=("*.json",), is_folder=True,
 )  # fmt: skip
-
-
-@asynccontextmanager
-async def downloading(url: str, *, token: str = "", is_offline: bool = False, limits: Limits = LIMITS):
-    told: list[Progress] = []
-    downloads = Downloads(Hub(url, token, is_offline), limits, listeners=(told.append,))
-    try:
-        yield downloads, told
-    finally:
-        await downloads.aclose()
 
 
 async def fetch(url: str, folder: Path, model: Model = MODEL, **options) -> list[Progress]:

@@ -57,6 +57,12 @@ def test_a_given_model_comes_before_all(tmp_path: Path) -> None:
     assert VoiceShelf((tmp_path,), own).voices("x")[0].name == "my-voice"
 
 
+def test_a_folder_that_cannot_be_looked_into_has_no_voices(tmp_path: Path) -> None:
+    put(tmp_path / "voices", "fr_FR-x-low")
+    folders = (tmp_path / ("x" * 5000), tmp_path / "voices")
+    assert [voice.name for voice in VoiceShelf(folders).files()] == ["fr_FR-x-low"]
+
+
 def test_the_first_folder_wins(tmp_path: Path) -> None:
     first, second = put(tmp_path / "a", "fr_FR-x-low"), put(tmp_path / "b", "fr_FR-x-low")
     assert VoiceShelf((first.parent, second.parent)).file("fr_FR-x-low").model == first
@@ -71,6 +77,8 @@ def test_suffixes_are_removed_as_suffixes(name: str) -> None:
     ("config", "words"),
     [
         ("{", "cannot be read"),
+        ("[" * 200_000, "cannot be read"),
+        ('{"audio": {"sample_rate": Infinity}}', "is not a Piper voice's configuration"),
         ("[]", "is not a Piper voice's configuration"),
         ({"audio": {}}, "is not a Piper voice's configuration"),
         ({"audio": {"sample_rate": "fast"}}, "is not a Piper voice's configuration"),

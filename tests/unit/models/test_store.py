@@ -65,7 +65,9 @@ def test_removing_a_link_leaves_what_it_leads_to(tmp_path: Path) -> None:
     assert target.exists()
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "C:\\x", ".hidden"])
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "", ".", "C:\\x", ".hidden", "\\\\host\\share", "NUL", "con.x", "COM1"]
+)
 def test_a_name_that_leads_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ModelUnknown):
         Store(tmp_path).remove(name)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import wave
@@ -19,6 +20,7 @@ from portevoix.references.faults import (
 )
 from portevoix.references.judgement import Bounds
 from portevoix.references.recordings import RecordingLimits, Recordings, check_reference
+from tests.cancelling import cancel_again_and_again, children, is_left
 from tests.recording_files import encoded, voice, wav, wav_that_lies
 
 
@@ -168,3 +170,14 @@ async def test_old_recordings_are_swept(recordings):
     os.utime(old.path, (0, 0))
     await recordings.check_bytes(wav(voice(2)))
     assert old.path not in map(str, recordings.folder.iterdir())
+
+
+async def test_a_check_that_is_cancelled_again_and_again_leaves_no_process(recordings):
+    checking = asyncio.create_task(recordings.check_bytes(wav(voice())))
+    async with asyncio.timeout(60):
+        while not (begun := children("portevoix.references.child")):  # noqa: ASYNC110 - a process tells nobody
+            await asyncio.sleep(0)
+    for _ in range(100):  # the event loop's own steps until it has the process's pipes
+        await asyncio.sleep(0)
+    assert isinstance(await cancel_again_and_again(checking), asyncio.CancelledError)
+    assert not any(map(is_left, begun))

@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +16,7 @@ from portevoix.errors import EngineUnavailable, ModelBroken, ModelMissing
 from portevoix.rooms.housed import HousedOptions
 from tests.housed_contract import Plan, hear, keep_contract, utterance
 from tests.humming import FILE, hum, hum_module, write_model
+from tests.rooms import until
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +116,23 @@ async def test_who_is_speaking_is_heard_to_the_end_before_it_is_unloaded(tmp_pat
     await unloading
     assert rest
     assert not engine.is_loaded
+    assert await hear(engine, utterance(engine, "encore"))
+    await engine.aclose()
+
+
+async def test_what_is_taken_away_under_a_running_engine_is_told_when_its_process_is_lost_and_noticed_when_it_is_back(
+    tmp_path,
+):
+    engine = hum(tmp_path)
+    await engine.load()
+    model = tmp_path / "models" / "hum"
+    model.rename(tmp_path / "elsewhere")
+    assert engine.state().phase is Phase.READY, "it is in memory"
+    os.kill(engine.processes()[0], signal.SIGKILL)
+    await until(lambda: engine.state().phase is Phase.UNAVAILABLE)
+    assert (engine.state().code, engine.state().hint) == (ModelMissing.code, "Fetch it: portevoix models get hum")
+    (tmp_path / "elsewhere").rename(model)
+    await until(lambda: engine.state().phase is Phase.READY)
     assert await hear(engine, utterance(engine, "encore"))
     await engine.aclose()
 

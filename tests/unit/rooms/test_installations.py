@@ -27,6 +27,7 @@ from portevoix.rooms.faults import (
 )
 from portevoix.rooms.installation import Limits
 from portevoix.rooms.recipe import Recipe
+from tests.cancelling import cancel_again_and_again, is_left
 from tests.rooms import ENVIRON, SMALL, WAITS, installing, leftovers, make_wheel, tenancy, until
 
 PROGRAM = """
@@ -215,6 +216,17 @@ async def test_a_cancelled_installation_leaves_neither_files_nor_processes(tmp_p
     assert leftovers(tmp_path / "rooms") == []
     assert told[-1].phase == "cancelled"
     await ended(pid)
+
+
+async def test_an_installation_that_is_cancelled_again_and_again_leaves_nothing(tmp_path):
+    wheels, flag = waiting_wheel(tmp_path / "wheels")
+    async with installing(tmp_path / "rooms", wheels=wheels) as (rooms, told):
+        task = rooms.begin("small")
+        pid = await begun(flag)
+        assert isinstance(await cancel_again_and_again(task), RoomCancelled)
+        assert not is_left(pid)
+    assert leftovers(tmp_path / "rooms") == []
+    assert told[-1].phase == "cancelled"
 
 
 async def test_an_installation_that_is_killed_counts_for_nothing_and_the_next_one_works(tmp_path):

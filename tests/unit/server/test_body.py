@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import zlib
+
 import pytest
 from starlette.requests import Request
 
@@ -27,6 +30,32 @@ async def read(*pieces: bytes, headers: dict[str, str] = JSON, max_bytes: int = 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json"])
 async def test_reads_an_object(kind):
     assert await read(b'{"a": ', b'"\xc3\xa9"}', headers={"content-type": kind}) == {"a": "é"}
+
+
+async def test_a_mark_before_the_text_is_no_part_of_it():
+    assert await read(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize(("coding", "compress"), [
+    ("gzip", gzip.compress), ("X-GZip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes),
+])  # fmt: skip
+async def test_a_compressed_body_is_inflated(coding, compress):
+    body = compress(b'{"a": 1}')
+    assert await read(body[:5], body[5:], headers={**JSON, "content-encoding": coding}) == {"a": 1}
+
+
+@pytest.mark.parametrize(("coding", "body", "error", "why"), [
+    ("br", b"{}", WrongContentType, "br"),
+    ("gzip, gzip", b"{}", WrongContentType, "gzip"),
+    ("gzip", b'{"a": 1}', UnreadableBody, "not gzip"),
+    ("gzip", gzip.compress(b'{"a": 1}')[:-9], UnreadableBody, "its end is missing"),
+    ("gzip", b"", UnreadableBody, "its end is missing"),
+    ("gzip", gzip.compress(b" " * 1001), BodyTooLarge, "1000"),
+    ("gzip", gzip.compress(b" " * 500_000), BodyTooLarge, "1000"),
+])  # fmt: skip
+async def test_a_compressed_body_is_refused(coding, body, error, why):
+    with pytest.raises(error, match=why):
+        await read(body, headers={**JSON, "content-encoding": coding})
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

@@ -126,7 +126,8 @@ async def test_without_a_cache_there_is_none_to_empty():
         assert (await client.get("/api/status")).json()["cache"] is None
 
 
-GETS = ["/", "/health/live", "/health/ready", "/metrics", "/v1/models", "/models", "/v1/audio/voices", "/audio/voices",
+GETS = ["/", "/health/live", "/health/ready", "/metrics", "/v1/models", "/models", "/v1/audio/models", "/audio/models",
+        "/v1/audio/voices", "/audio/voices",
         "/api/status", "/api/engines", "/api/voices", "/api/flags", "/api/cache"]  # fmt: skip
 
 
@@ -139,7 +140,7 @@ async def test_head_where_get_is(path):
 
 
 @pytest.mark.parametrize(("method", "path", "status", "code"), [
-    ("GET", "/nowhere", 404, "not_found"), ("POST", "/v1/audio/speech/", 404, "not_found"),
+    ("GET", "/nowhere", 404, "not_found"), ("POST", "/v1/audio/nothing", 404, "not_found"),
     ("GET", "/v1/audio/speech", 405, "method_not_allowed"), ("PUT", "/api/flags", 405, "method_not_allowed"),
     ("DELETE", "/", 405, "method_not_allowed"),
 ])  # fmt: skip
@@ -149,6 +150,13 @@ async def test_what_nothing_answers_has_the_shape_of_an_error(method, path, stat
     assert answer.status_code == status
     assert answer.json()["error"]["code"] == code
     assert ("allow" in answer.headers) == (status == 405)
+
+
+async def test_open_web_ui_finds_the_models():
+    async with connected(make_app(kind("alpha"))) as client:
+        models = (await client.get("/v1/audio/models")).json()["models"]
+        assert models == (await client.get("/v1/models")).json()["data"]
+    assert [one["id"] for one in models] == ["tts-1", "tts-1-hd", "gpt-4o-mini-tts", "portevoix", "alpha"]
 
 
 async def test_no_other_site_is_invited():

@@ -37,7 +37,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("method", "path", "scope"), [
     ("GET", "/", "open"), ("HEAD", "/", "open"), ("POST", "/", "speak"), ("GET", "/console/main.js", "open"),
-    ("GET", "/health/live", "open"), ("GET", "/health/ready", "open"), ("GET", "/metrics", ""),
+    ("GET", "/health/live", "open"), ("GET", "/health/ready", "open"), ("GET", "/metrics", "metrics"),
     ("GET", "/api/status", ""), ("GET", "/api/events", ""), ("GET", "/v1/models", ""),
     ("POST", "/v1/audio/speech", "speak"), ("POST", "/audio/speech", "speak"), ("POST", "/synthesize", "speak"),
     ("POST", "/v1/text-to-speech/x/stream", "speak"), ("GET", "/v1/text-to-speech/x/stream-input", "speak"),
@@ -106,6 +106,23 @@ async def test_a_key_is_good_for_its_scope_alone(tmp_path):
         assert (await client.post("/v1/audio/speech", json=ORDER, headers=bearer(admin))).status_code == 200
 
 
+async def test_a_key_for_the_metrics_reads_them_and_nothing_else(tmp_path):
+    async with running(tmp_path, FAR) as client:
+        _, secret = client.ring.create("prometheus", ["metrics"])
+        _, speak = client.ring.create("a", ["speak"])
+        assert (await client.get("/metrics")).status_code == 401
+        for one in (secret, speak):
+            page = await client.get("/metrics", headers=bearer(one))
+            assert (page.status_code, page.headers["content-type"].split(";")[0]) == (200, "text/plain")
+        for path in ("/api/status", "/v1/models", "/api/config"):
+            refused = await client.get(path, headers=bearer(secret))
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "scope_missing"), path
+            assert "it has metrics, not" in refused.json()["error"]["message"]
+            assert "scope ." not in refused.json()["error"]["message"]
+        assert (await client.post("/v1/audio/speech", json=ORDER, headers=bearer(secret))).status_code == 403
+        assert "engines" not in (await client.get("/health/ready", headers=bearer(secret))).json()
+
+
 async def test_an_administrator_may_be_elsewhere(tmp_path):
     async with running(tmp_path, FAR) as client:
         _, admin = client.ring.create("b", ["admin"])
@@ -165,7 +182,7 @@ async def test_a_priority_that_is_not_known(tmp_path):
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, "priority")
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9", "http://[", "http://[::1"])
 async def test_a_page_of_another_site_changes_nothing(tmp_path, origin):
     async with running(tmp_path) as client:
         answer = await client.post("/api/config/rollback", headers={"Origin": origin})
@@ -179,8 +196,10 @@ async def test_a_site_that_is_allowed_is_invited(tmp_path):
     async with running(tmp_path, server={"allowed_origins": (site,)}) as client:
         asked = await client.options("/v1/audio/speech", headers={
             "Origin": site, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type",
+            "Access-Control-Request-Private-Network": "true",
         })  # fmt: skip
         assert asked.headers["access-control-allow-origin"] == site
+        assert (asked.status_code, asked.headers["access-control-allow-private-network"]) == (200, "true")
         answer = await client.post("/v1/audio/speech", json=ORDER, headers={"Origin": site})
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == site

@@ -53,8 +53,11 @@ def test_scopes(tmp_path):
     one = ring(tmp_path)
     speak, _ = one.create("a", ["speak"])
     admin, _ = one.create("b", ["admin"])
-    assert [speak.allows(scope) for scope in ("", "speak", "voices", "admin")] == [True, True, False, False]
-    assert all(admin.allows(scope) for scope in ("", "speak", "voices", "admin"))
+    metrics, _ = one.create("c", ["metrics"])
+    scopes = ("", "metrics", "speak", "voices", "admin")
+    assert [speak.allows(scope) for scope in scopes] == [True, True, True, False, False]
+    assert [metrics.allows(scope) for scope in scopes] == [False, True, False, False, False]
+    assert all(admin.allows(scope) for scope in scopes)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"keys": [{"id": "k"}]}', '{"keys": 3}', "\x00\xff"])

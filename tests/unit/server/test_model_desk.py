@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import aclosing
 
 import pytest
 
+from portevoix.locks import take_lock
+from portevoix.models.locks import lock_of
 from tests.hub import answers, hub
 from tests.served import connected
 from tests.translator import app_in, model_kind
@@ -78,3 +82,31 @@ async def test_a_failure_has_its_code_and_words(tmp_path):
 async def test_a_name_that_is_none_is_not_found(tmp_path, name):
     async with connected(app_in(tmp_path, model_kind("vits"))) as client:
         assert (await client.get(f"/api/models/{name}")).status_code == 404
+
+
+async def test_one_that_is_being_fetched_is_stopped_before_it_is_removed(tmp_path):
+    with hub(dict(VITS), repository=REPOSITORY) as one:
+        one.goes_on, one.holds_after = threading.Event(), 100_000
+        async with connected(app := app_in(tmp_path, model_kind("vits", "vits-ljs"), url=one.url)) as client:
+            await client.post("/api/models", json={"name": "vits-ljs"})
+            async with aclosing(app.library.downloads.watch()) as changes:
+                async for progress in changes:
+                    if progress.done_bytes:
+                        break
+            removed = await client.delete("/api/models/vits-ljs")
+            assert (removed.status_code, removed.json()["download"]["phase"]) == (200, "cancelled")
+            assert not list(app.library.folders.folder.glob("*vits-ljs*"))
+        one.goes_on.set()
+
+
+async def test_one_that_another_program_is_fetching_stays(tmp_path):
+    with hub(dict(VITS), repository=REPOSITORY) as one:
+        async with connected(app := app_in(tmp_path, model_kind("vits", "vits-ljs"), url=one.url)) as client:
+            await client.post("/api/models", json={"name": "vits-ljs"})
+            await fetched(client, "vits-ljs")
+            lock = take_lock(lock_of(app.library.folders.folder, "vits-ljs"))
+            with lock:
+                refused = await client.delete("/api/models/vits-ljs")
+                assert (refused.status_code, refused.json()["error"]["code"]) == (409, "model_in_use")
+            assert (await client.get("/api/models/vits-ljs")).json()["installed"]
+            assert (await client.delete("/api/models/vits-ljs")).status_code == 200

@@ -60,7 +60,18 @@ def test_an_unknown_model_is_told():
 
 
 def test_fields_that_change_nothing_are_told():
-    assert order(spede=2, user="me", instructions="softly").ignored == ("instructions", "spede", "user")
+    assert order(spede=2, user="me", instructions=None).ignored == ("spede", "user")
+
+
+def test_instructions_reach_the_engines_and_are_told_where_nobody_followed_them():
+    told = read_order({**LEAST, "instructions": "softly", "user": "me"}, ENGINES, followers=["beta"])
+    assert told.request.instructions == "softly"
+    assert (told.ignored_by("alpha"), told.ignored_by("beta")) == (("instructions", "user"), ("user",))
+    assert order().ignored_by("alpha") == ()
+
+
+def test_a_format_may_be_written_with_capitals():
+    assert order(response_format="FLAC").format_name == "flac"
 
 
 @pytest.mark.parametrize(("name", "value"), [

@@ -37,7 +37,14 @@ async def test_programs_and_the_own_page_come_in(headers) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://elsewhere.example", "http://127.0.0.1:9999", "null", "", "http://127.0.0.1:8001.elsewhere.example"],
+    [
+        "https://elsewhere.example",
+        "http://127.0.0.1:9999",
+        "null",
+        "",
+        "http://127.0.0.1:8001.elsewhere.example",
+        "http://[",
+    ],
 )
 async def test_other_pages_do_not(origin) -> None:
     sent = await serve(welcome, origin=origin)

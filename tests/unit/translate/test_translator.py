@@ -244,3 +244,21 @@ async def test_engines_are_loaded_when_the_first_request_comes():
     assert engine.state().phase.value == "ready"
     await translator.aclose()
     assert engine.is_closed
+
+
+async def test_what_came_since_is_used_at_once():
+    class Late(ScriptedTranslation):
+        comes = False
+
+        async def load(self) -> None:
+            if self.comes:
+                self.why_unavailable, self.known = "", directions("en-fr")
+            await super().load()
+
+    absent, poor = Late(why_unavailable="there is no model"), Late(pairs=["en-es"])
+    for engine in (absent, poor):
+        translator = translator_of(engine)
+        with pytest.raises((NoTranslator, NotTranslated)):
+            await translator.translate(TranslationRequest("The cat.", "fr", "en"))
+        engine.comes = True
+        assert (await translator.translate(TranslationRequest("The cat.", "fr", "en"))).chain == ("en", "fr")

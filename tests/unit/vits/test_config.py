@@ -52,6 +52,17 @@ def test_names_the_key_that_is_missing(tmp_path, key):
         ("phoneme_id_map", {"a": ["x"]}),
         ("speaker_id_map", 3),
         ("inference.length_scale", -1),
+        ("inference.length_scale", 0),
+        ("inference.length_scale", float("nan")),
+        ("inference.noise_w", float("inf")),
+        ("audio.sample_rate", float("nan")),
+        ("audio.sample_rate", 10**12),
+        ("default_speaker_id", 1),
+        ("phoneme_id_map", {}),
+        ("phoneme_id_map", {"a": []}),
+        ("phoneme_id_map", {"a": [-1]}),
+        ("phoneme_id_map", {"a": [float("inf")]}),
+        ("speaker_id_map", {"anna": "first"}),
     ],
 )
 def test_names_the_key_that_is_wrong(tmp_path, key, value):
@@ -64,7 +75,7 @@ def test_does_without_what_old_voices_lack(tmp_path, key):
     assert read_config(changed(tmp_path, key, None)).speaker_count == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\x00", "[" * 200_000])
 def test_says_that_a_file_is_broken(tmp_path, text):
     path = tmp_path / "voice.onnx.json"
     path.write_text(text)

@@ -5,12 +5,14 @@ import json
 from contextlib import aclosing
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 from piper import PiperVoice, SynthesisConfig
 
-from portevoix.errors import InvalidParameter, ModelBroken, ModelMissing, NothingToSay, PortevoixError
+from portevoix.errors import CannotSay, InvalidParameter, ModelBroken, ModelMissing, PortevoixError
 from portevoix.vits.schedule import WHOLE_AT_ONCE, Schedule
 from portevoix.vits.voice import VitsVoice
 from portevoix.vits.windows import Windows
@@ -142,9 +144,9 @@ async def test_volume_scales_the_sound(french):
 @pytest.mark.parametrize(
     ("ids", "manner", "error"),
     [
-        ([], {}, NothingToSay),
-        ([256], {}, InvalidParameter),
-        ([-1], {}, InvalidParameter),
+        ([], {}, CannotSay),
+        ([256], {}, CannotSay),
+        ([-1], {}, CannotSay),
         ([14], {"speaker": 1}, InvalidParameter),
         ([14], {"speaker": -1}, InvalidParameter),
         ([14], {"length_scale": 0.0}, InvalidParameter),
@@ -195,4 +197,23 @@ def test_a_configuration_without_a_key_is_broken(tmp_path, scheduler):
     del values["audio"]
     path.write_text(json.dumps(values))
     with pytest.raises(ModelBroken, match=r"audio\.sample_rate"):
+        VitsVoice.load(model, scheduler=scheduler)
+
+
+def test_a_configuration_with_ids_that_the_model_does_not_have_is_broken(tmp_path, scheduler):
+    model = copied(DUO, tmp_path)
+    path = model.with_name(model.name + ".json")
+    values = json.loads(path.read_text()) | {"num_symbols": 100_000}
+    values["phoneme_id_map"] = {phoneme: [99_999] for phoneme in values["phoneme_id_map"]}
+    path.write_text(json.dumps(values))
+    with pytest.raises(ModelBroken, match=model.name):
+        VitsVoice.load(model, scheduler=scheduler)
+
+
+def test_a_network_that_is_no_voice_is_told(tmp_path, scheduler):
+    model = copied(FRENCH, tmp_path)
+    one, other = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("one", "other"))
+    graph = helper.make_graph([helper.make_node("Identity", ["one"], ["other"])], "copy", [one], [other])
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 15)]), model)
+    with pytest.raises(ModelBroken, match="cannot speak"):
         VitsVoice.load(model, scheduler=scheduler)

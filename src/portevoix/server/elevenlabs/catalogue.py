@@ -19,9 +19,7 @@ CHAIN = "portevoix"
 
 async def describe_voices(app: App) -> list[dict[str, Any]]:
     """Return every voice that is on this machine and can be heard, those that are kept of people too."""
-    silent = {level.name for level in app.levels if level.engine.is_silent}
-    voices = await all_voices(app)
-    return [_voice(voice) for voice in voices if voice["installed"] and voice["engine"] not in silent]
+    return [_voice(voice) for voice in await all_voices(app) if voice["installed"]]
 
 
 async def describe_voice(app: App, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from portevoix.codecs import FORMATS, StreamEncoder
 from portevoix.codecs.compressed import CompressedWriter, Recipe
 from portevoix.codecs.pcm import PcmWriter
+from portevoix.codecs.wav import WavFileWriter, WavStreamWriter
 from portevoix.errors import UnknownFormat
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class OutputFormat:
         name: as clients ask for it.
         media_type: the `Content-Type` of its bytes.
         sample_rate: Hz inside the file.
-        recipe: how FFmpeg's libraries write it, or None for raw 16-bit samples.
+        recipe: how FFmpeg's libraries write it, or None for 16-bit samples, raw or in a WAVE.
     """
 
     name: str
@@ -42,9 +43,11 @@ class OutputFormat:
         return StreamEncoder(self.media_type, sample_rate, self.sample_rate, self._writer(is_file=is_file))
 
     def _writer(self, *, is_file: bool) -> Writer:
-        if self.recipe is None:
-            return PcmWriter()
-        return CompressedWriter(self.recipe, self.sample_rate, is_file=is_file)
+        if self.recipe is not None:
+            return CompressedWriter(self.recipe, self.sample_rate, is_file=is_file)
+        if self.media_type == FORMATS["wav"].media_type:
+            return WavFileWriter(self.sample_rate) if is_file else WavStreamWriter(self.sample_rate)
+        return PcmWriter()
 
 
 def find_output(name: str) -> OutputFormat:
@@ -75,7 +78,8 @@ OUTPUTS = MappingProxyType(
         known.name: known
         for known in (
             *(_compressed("mp3", *numbers) for numbers in _MP3),
-            *(OutputFormat(f"pcm_{rate}", "audio/pcm", rate) for rate in _PCM_HZ),
+            *(OutputFormat(f"pcm_{rate}", FORMATS["pcm"].media_type, rate) for rate in _PCM_HZ),
+            *(OutputFormat(f"wav_{rate}", FORMATS["wav"].media_type, rate) for rate in _PCM_HZ),
             *(_compressed("opus", *numbers) for numbers in _OPUS),
             OutputFormat("ulaw_8000", "audio/basic", 8_000, Recipe("mulaw", "pcm_mulaw", "s16")),
             OutputFormat("alaw_8000", "audio/x-alaw-basic", 8_000, Recipe("alaw", "pcm_alaw", "s16")),

@@ -54,7 +54,7 @@ def read_output(query: Mapping[str, str]) -> OutputFormat:
     Raises:
         UnknownFormat: there is no such format.
     """
-    return find_output(query.get("output_format") or DEFAULT)
+    return find_output((query.get("output_format") or DEFAULT).lower())
 
 
 def read_speed(fields: Mapping[str, Any]) -> float:
@@ -66,6 +66,11 @@ def read_speed(fields: Mapping[str, Any]) -> float:
     return read_number(read_section(fields, "voice_settings"), "speed", 1.0)
 
 
+def is_wanted(query: Mapping[str, str], name: str) -> bool:
+    """Return whether a switch of the query is on."""
+    return query.get(name, "").lower() in ("true", "1")
+
+
 def read_idle_seconds(query: Mapping[str, str]) -> float:
     """Return how long a client may say nothing.
 
@@ -73,7 +78,7 @@ def read_idle_seconds(query: Mapping[str, str]) -> float:
         InvalidParameter: it is no positive number.
     """
     usual, most = IDLE_SECONDS
-    asked = query.get("inactivity_timeout", usual)
+    asked = query.get("inactivity_timeout") or usual
     try:
         seconds = float(asked)
     except ValueError as error:

@@ -14,7 +14,7 @@ from portevoix.server.elevenlabs.alignment import Aligner
 from portevoix.server.elevenlabs.catalogue import describe_models, describe_voice, describe_voices
 from portevoix.server.elevenlabs.context import Context
 from portevoix.server.elevenlabs.errors import detail_answer
-from portevoix.server.elevenlabs.order import read_idle_seconds, read_output, read_query
+from portevoix.server.elevenlabs.order import is_wanted, read_idle_seconds, read_output, read_query
 from portevoix.server.elevenlabs.session import Session
 from portevoix.server.elevenlabs.speech import CLIP, STREAM, ElevenLabsSpeech
 from portevoix.server.elevenlabs.timed import TIMED_CLIP, TIMED_STREAM
@@ -110,10 +110,10 @@ class StreamInput:
             paced = replace(request, speed=speed)
             self._app.speaker.check(paced, is_text_complete=False)
             dictation = Dictation(self._app, self._queue, paced, output.sample_rate)
-            aligner = Aligner(is_absolute=query.get("sync_alignment") == "true")
-            return Context(name, dictation, output, aligner, is_auto=query.get("auto_mode") == "true")
+            aligner = Aligner(is_absolute=is_wanted(query, "sync_alignment"))
+            return Context(name, dictation, output, aligner, is_auto=is_wanted(query, "auto_mode"))
 
-        await websocket.accept()
+        await websocket.accept(next(iter(scope["subprotocols"]), None))  # browsers give up where none is taken
         await Session(websocket, make_context, idle_seconds, is_multi=self._is_multi).run()
 
 

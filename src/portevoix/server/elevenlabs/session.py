@@ -11,6 +11,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from portevoix.errors import Overloaded, PortevoixError
 from portevoix.server.elevenlabs.errors import InputTimedOut, close_code, error_message
 from portevoix.server.elevenlabs.message import Message, read_message
+from portevoix.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,9 +66,7 @@ class Session:
         except PortevoixError as error:
             await self._end(error)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await end_tasks(*self._tasks)
 
     async def _receive(self) -> Message:
         while True:

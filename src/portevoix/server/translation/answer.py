@@ -34,7 +34,7 @@ def describe_translation(translation: Translation, order: Order) -> dict[str, An
         "why_degraded": translation.why_degraded,
         "cached": translation.is_cached,
         "warnings": list(translation.warnings),
-        "sentences": [_pair(pair) for pair in translation.pairs],
+        "sentences": [describe_pair(pair) for pair in translation.pairs],
         "attempts": [asdict(attempt) for attempt in translation.attempts],
         "message_id": order.message_id,
         "request_id": translation.request_id,
@@ -92,7 +92,8 @@ def translation_headers(translation: Translation, order: Order) -> dict[str, str
     return {name: header_text(value) for name, value in facts.items() if value}
 
 
-def _pair(pair: SentencePair) -> dict[str, Any]:
+def describe_pair(pair: SentencePair) -> dict[str, Any]:
+    """Return one sentence and what became of it."""
     return {
         "source": pair.source,
         "target": pair.target,

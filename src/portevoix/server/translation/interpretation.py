@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from portevoix.errors import EngineSilent, PortevoixError
 from portevoix.server.clip import Clip
+from portevoix.tasks import end_tasks
 from portevoix.translate.script import script
 
 if TYPE_CHECKING:
@@ -45,11 +46,18 @@ async def prepare(app: App, order: Order) -> SpeechRequest:
         RequestError: the recording is none, or the voice or engine is unknown.
     """
     assert order.speech is not None  # noqa: S101 - asked only where speech is ordered
-    speech = order.speech
+    speech = replace(order.speech, engine=_engine_named(app, order.speech.engine))
     if order.recording:
         speech = replace(speech, reference=await app.recordings.check_bytes(order.recording))
     await app.speaker.cast(speech, "")
     return speech
+
+
+def _engine_named(app: App, name: str | None) -> str | None:
+    """Return the engine that is meant: the library's models are written with hyphens, as `xtts-v2`."""
+    other = (name or "").replace("-", "_").lower()
+    names = [level.name for level in app.levels]
+    return other if name not in names and other in names else name
 
 
 async def speak_along(app: App, rendering: Rendering, request: SpeechRequest) -> Speech:
@@ -78,10 +86,7 @@ async def translate_and_speak(
         await translating
         outcome = await speaking if speaking else None
     finally:
-        for task in (translating, speaking):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        await end_tasks(translating, speaking)
     return rendering.report, outcome
 
 

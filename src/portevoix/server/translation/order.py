@@ -13,7 +13,7 @@ from portevoix.errors import AudioNotReadable, InvalidParameter
 from portevoix.server.body import read_object
 from portevoix.server.fields import read_flag, read_number, read_section, read_text, require_text, wrong_value
 from portevoix.server.form import read_form, recording_of, text_of
-from portevoix.server.order import MODELS
+from portevoix.server.order import MODELS, read_stream_format
 from portevoix.speech import Parameter, SpeechRequest
 from portevoix.translate.languages import AUTO
 from portevoix.translate.request import TranslationRequest
@@ -43,6 +43,7 @@ class Order:
         speech: how to speak it; its text comes from the translation. None where none is wanted.
         format_name: key of `codecs.FORMATS`.
         is_streamed: the answer is the audio itself, as it is made.
+        stream_format: the bytes of the audio alone, or server-sent events that carry them and the translation.
         delivery: how the speech comes with an answer in JSON.
         recording: content of a file to speak like, b"" for none.
         message_id: handed back as it came.
@@ -52,6 +53,7 @@ class Order:
     speech: SpeechRequest | None = None
     format_name: str = "wav"
     is_streamed: bool = False
+    stream_format: Literal["audio", "sse"] = "audio"
     delivery: Delivery = "base64"
     recording: bytes = b""
     message_id: str | None = None
@@ -98,13 +100,15 @@ def read_order(
         read_text(fields, "translation_model") or None,
         request_id=request_id,
     )
-    is_streamed = wants_audio or read_flag(fields, "stream")
+    stream_format = read_stream_format(fields)
+    is_streamed = wants_audio or read_flag(fields, "stream") or stream_format == "sse"
     speaks = is_streamed or read_flag(fields, "enable_tts")
     return Order(
         translation,
         _speech(fields, translation, recording) if speaks else None,
-        find_format(read_text(fields, "output_format") or "wav").name,
+        find_format((read_text(fields, "output_format") or "wav").lower()).name,
         is_streamed,
+        stream_format,
         _delivery(fields),
         recording if speaks else b"",
         _message_id(fields),

@@ -17,6 +17,7 @@ from portevoix.errors import PortevoixError
 from portevoix.server.clip import Clip
 from portevoix.server.departure import while_present
 from portevoix.server.encoding import encode_stream, encode_whole
+from portevoix.server.events import MEDIA_TYPE
 from portevoix.server.headers import speech_headers
 from portevoix.server.order import Order as SpeechOrder
 from portevoix.server.ranges import ranged_answer
@@ -31,6 +32,7 @@ from portevoix.server.translation.answer import (
 from portevoix.server.translation.interpretation import Spoken, prepare, speak_along, translate_and_speak
 from portevoix.server.translation.languages import describe_languages
 from portevoix.server.translation.links import Links
+from portevoix.server.translation.live import LiveTranslation
 from portevoix.server.translation.order import receive_order
 
 if TYPE_CHECKING:
@@ -113,10 +115,13 @@ class TranslationEndpoint:
             is_silent = source is not None and source.is_silent
             facts = speech_headers(SpeechOrder(request, order.format_name), speech.report, is_whole=clip.is_whole,
                                    is_silent=is_silent)  # fmt: skip
-            headers = {"Content-Type": FORMATS[order.format_name].media_type, **facts,
+            is_told = order.stream_format == "sse"
+            headers = {"Content-Type": MEDIA_TYPE if is_told else FORMATS[order.format_name].media_type, **facts,
                        **translation_headers(rendering.report, order), **FRESH}  # fmt: skip
             await begin_answer(send, headers)
-            async with aclosing(encode_stream(order.format_name, clip.sample_rate, clip.chunks())) as pieces:
+            sent = (LiveTranslation(rendering, speech, clip, order).events() if is_told else
+                    encode_stream(order.format_name, clip.sample_rate, clip.chunks()))  # fmt: skip
+            async with aclosing(sent) as pieces:
                 async for piece in pieces:
                     await send_piece(send, piece)
         await end_answer(send)

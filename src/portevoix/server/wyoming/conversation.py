@@ -9,19 +9,19 @@ from contextlib import ExitStack, aclosing, suppress
 from typing import TYPE_CHECKING
 
 from portevoix.codecs import to_int16
-from portevoix.errors import ChainExhausted, EngineFailed, NothingToSay, Overloaded, PortevoixError, TextTooLong
+from portevoix.errors import NothingToSay, Overloaded, PortevoixError, TextTooLong
 from portevoix.server.dictation import Dictation
 from portevoix.server.errors import error_body
 from portevoix.server.fields import read_text, require_text
 from portevoix.server.wyoming.info import describe
 from portevoix.server.wyoming.order import is_ssml, plain_text, read_request
 from portevoix.server.wyoming.wire import Event, read_event, write_event
+from portevoix.tasks import end_tasks
 
 if TYPE_CHECKING:
     from portevoix.audio import AudioChunk
     from portevoix.server.queue import Queue
     from portevoix.server.stage import Stage
-    from portevoix.speech import SpeechReport
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,10 @@ MAX_WAITING = 16
 """Most texts of one client that wait until those before them have been spoken."""
 
 MAX_SSML_CHARACTERS = 1_000_000
+MEETING_SECONDS = 0.5
+"""How long the list of voices waits for engines that know theirs only once they are loaded: Home Assistant gives up
+after a second, and would show no voice at all."""
+
 SAMPLE_BYTES = 2
 CHUNK_SAMPLES = 16_384
 
@@ -80,6 +84,7 @@ class Conversation:
         self._writer = writer
         self._texts: asyncio.Queue[Text | None] = asyncio.Queue(MAX_WAITING)
         self._open: Text | None = None
+        self._is_speaking = False
         self.request_id = uuid.uuid4().hex[:16]
 
     async def run(self) -> None:
@@ -90,12 +95,15 @@ class Conversation:
             await asyncio.wait({speaking, listening}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ended = [task for task in (speaking, listening) if task.done()]
-            for task in (speaking, listening):
-                task.cancel()
-            await asyncio.gather(speaking, listening, return_exceptions=True)
+            await end_tasks(speaking, listening)
             self._drop_texts()
         for task in ended:
             await self._tell(task.exception())
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether a text is being taken, waits or is being spoken."""
+        return self._is_speaking or self._open is not None or not self._texts.empty()
 
     def _drop_texts(self) -> None:
         while not self._texts.empty():
@@ -116,7 +124,8 @@ class Conversation:
         match event.type:
             case "describe":
                 with self._stage.visit() as app:
-                    await app.chain.meet()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(app.chain.meet(), MEETING_SECONDS)
                     await self._send(describe(app.levels))
             case "ping":
                 await self._send(Event("pong", {"text": read_text(event.data, "text")}))
@@ -153,14 +162,15 @@ class Conversation:
 
     async def _speak_all(self) -> None:
         while (text := await self._texts.get()) is not None:
+            self._is_speaking = True
             with text.visit:
                 await self._speak(text)
+            self._is_speaking = False
 
     async def _speak(self, text: Text) -> None:
         has_begun = False
         async with aclosing(text.dictation.chunks()) as chunks:
             async for chunk in chunks:
-                _refuse_silence(chunk, text.dictation.report)
                 if not has_begun:
                     await self._send(Event("audio-start", _format(chunk)))
                     has_begun = True
@@ -198,13 +208,6 @@ class Conversation:
             logger.error("wyoming.crashed", extra=facts, exc_info=error)
         with suppress(ConnectionError):
             await self._send(Event("error", {"text": known["message"], "code": known["code"]}))
-
-
-def _refuse_silence(chunk: AudioChunk, report: SpeechReport) -> None:
-    """Refuse emergency silence: clients keep what they get, under its text, for good."""
-    if chunk.source is not None and chunk.source.is_silent:
-        failed = [attempt for attempt in report.attempts if attempt.why]
-        raise ChainExhausted(tuple((attempt.engine, EngineFailed(attempt.why)) for attempt in failed))
 
 
 def _format(chunk: AudioChunk) -> dict[str, int]:

@@ -18,11 +18,7 @@ OTHER_SERVICES = ("asr", "handle", "intent", "wake", "mic", "snd")
 
 def describe(levels: Sequence[Level]) -> Event:
     """Return the answer to `describe`: every voice that can be asked for and heard, under the name that finds it."""
-    silent = {level.name for level in levels if level.engine.is_silent}
-    voices = [
-        _voice(voice) for voice in list_voices(levels)
-        if voice["installed"] and voice["language"] and voice["engine"] not in silent
-    ]  # fmt: skip
+    voices = [_voice(voice) for voice in list_voices(levels) if voice["installed"] and voice["language"]]
     program = {
         "name": "portevoix",
         "description": "Speech that never goes silent",

@@ -16,7 +16,7 @@ TEXT_FORMATS = ("text", "ssml")
 
 
 def read_request(data: Mapping[str, Any], request_id: str = "") -> SpeechRequest:
-    """Return who is to speak, without the text.
+    """Return who is to speak, without the text; never silence: clients keep what they get, under its text, for good.
 
     Raises:
         InvalidParameter: a field is of the wrong type.
@@ -25,7 +25,8 @@ def read_request(data: Mapping[str, Any], request_id: str = "") -> SpeechRequest
     name = read_text(voice, "name") or None
     language = None if name else read_text(voice, "language") or None
     return SpeechRequest("", voice=name, language=language and language.replace("_", "-"),
-                         speaker=read_speaker(voice) if name else None, request_id=request_id)  # fmt: skip
+                         speaker=read_speaker(voice) if name else None, request_id=request_id,
+                         takes_silence=False)  # fmt: skip
 
 
 def is_ssml(data: Mapping[str, Any]) -> bool:
@@ -34,7 +35,7 @@ def is_ssml(data: Mapping[str, Any]) -> bool:
     Raises:
         InvalidParameter: it is neither that nor text.
     """
-    text_format = read_text(data, "text_format") or "text"
+    text_format = (read_text(data, "text_format") or "text").lower()
     if text_format not in TEXT_FORMATS:
         raise wrong_value("text_format", text_format, "it must be text or ssml")
     return text_format == "ssml"

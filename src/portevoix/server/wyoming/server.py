@@ -7,8 +7,10 @@ import logging
 from typing import TYPE_CHECKING, Self
 
 from portevoix.server.guest import Guest
+from portevoix.server.listening import divert
 from portevoix.server.wyoming.announcement import announce
 from portevoix.server.wyoming.conversation import Conversation
+from portevoix.tasks import end_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +28,9 @@ CLOSING_SECONDS = 5.0
 class WyomingServer:
     """Serve Wyoming while the context lasts, where the settings ask for it; used from one event loop.
 
-    When the queue closes, no more clients are taken, and those that are here are let go after what is being spoken.
+    When the server leaves, no more clients are taken, and those that are here are let go after what is being spoken.
+    One that shares its port leaves new clients to the server that follows it, and serves who has come here until the
+    queue closes.
 
     An address that cannot be used costs the clients there, never those of HTTP.
 
@@ -64,24 +68,33 @@ class WyomingServer:
             return
         self._queue.close()
         await self._stopping
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await end_tasks(*self._connections)
         path = self._settings.unix_socket
         if path is not None and _inode(path) == self._unix_inode:  # another server may listen there by now
             path.unlink(missing_ok=True)
 
     async def _stop(self) -> None:
         await self._queue.leaving.wait()
-        if self._announcing is not None:
-            self._announcing.cancel()
-            await asyncio.gather(self._announcing, return_exceptions=True)
+        await end_tasks(self._announcing)
+        if self._server_settings.reuse_port:
+            self._divert()
+            await self._queue.closing.wait()
         for listener in self._listeners:
             listener.close()
         for conversation in self._connections.values():
             conversation.stop()
         if self._connections:
             await asyncio.wait(self._connections, timeout=self._server_settings.stop_timeout_seconds)
+
+    def _divert(self) -> None:
+        """Let the next server have all new connections; a Unix socket cannot be shared, its path is the next one's."""
+        is_diverted = [divert(one) for listener in self._listeners for one in listener.sockets]
+        logger.info("wyoming.handing_over", extra={"diverted": any(is_diverted)})
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether anybody is spoken to, or has begun to ask."""
+        return any(conversation.is_busy for conversation in self._connections.values())
 
     async def _listen_tcp(self) -> None:
         settings = self._settings

@@ -22,6 +22,7 @@ from portevoix.translate.faults import CannotTranslate
 from portevoix.translate.model import making
 from portevoix.translate.modes import Mode, find_modes, modes_folder
 from portevoix.translate.pipeline import Garbled, Pipeline
+from portevoix.translate.punctuation import respaced
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +104,9 @@ class ApertiumTranslation:
             EngineError: its processes died or hung again and again.
         """
         async with self._turns[direction.model]:
-            return [await self._sentence(sentence, direction.model) for sentence in sentences]
+            made = [await self._sentence(sentence, direction.model) for sentence in sentences]
+        return [respaced(sentence, translation, direction.source, direction.target)
+                for sentence, translation in zip(sentences, made, strict=True)]  # fmt: skip
 
     async def aclose(self) -> None:
         """End all processes."""

@@ -72,6 +72,14 @@ async def test_the_speech_is_the_translation_in_its_language():
     assert told["translated_text"] == TRANSLATED
 
 
+@pytest.mark.parametrize("model", ["big_v2", "big-v2", "BIG-V2"])
+async def test_a_model_is_named_as_the_library_or_the_engine_is(model):
+    app = make_app(kind("alpha"), kind("big_v2", priority=90))
+    app = with_translator(app, translator_of(ScriptedTranslation()))
+    told = (await post(app, order(enable_tts=True, model=model))).json()
+    assert told["speech"]["engine"] == "big_v2"
+
+
 async def test_the_speech_may_wait_behind_a_link():
     async with connected(app_of()) as client:
         speech = (await client.post("/translate", json=order(enable_tts=True, audio_delivery="link"))).json()["speech"]
@@ -124,6 +132,65 @@ async def test_first_audio_comes_before_the_third_sentence_is_translated():
     samples = np.frombuffer(content[44:], "<i2").astype(np.float32) / 32768
     spoken = [f"{number}." for number in numbers]
     assert hear_words(samples, 16_000, spoken) == spoken
+
+
+def events_of(content):
+    return [json.loads(line.removeprefix("data: ")) for line in content.decode().splitlines() if line]
+
+
+async def test_a_stream_may_tell_the_translation_besides_its_sound():
+    answer = await post(app_of(), order(message_id="m", stream_format="sse", output_format="PCM"))
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["x-translation-engine"] == "scripted"
+    events = events_of(answer.content)
+    kinds = ("translation.sentence", "speech.word", "speech.audio.delta")
+    places = {name: [place for place, event in enumerate(events) if event["type"] == name] for name in kinds}
+    sentences = [events[place] for place in places["translation.sentence"]]
+    assert "".join(one["before"] + one["target"] for one in sentences) == TRANSLATED
+    assert [one["source"] for one in sentences] == ["The cat sleeps.", "A dog barks."]
+    words = [events[place]["text"] for place in places["speech.word"]]
+    assert words == WORDS
+    for first, sentence in ((0, 0), (4, 1)):
+        assert places["translation.sentence"][sentence] < places["speech.word"][first], "written before it is spoken"
+    *_, translated, spoken = events
+    assert (translated["type"], translated["translated_text"]) == ("translation.done", TRANSLATED)
+    assert translated["message_id"] == "m"
+    assert (spoken["type"], spoken["portevoix"]["engine"]) == ("speech.audio.done", "alpha")
+    sound = b"".join(base64.b64decode(events[place]["audio"]) for place in places["speech.audio.delta"])
+    assert len(sound) // 2 == pytest.approx(spoken["portevoix"]["audio_seconds"] * 24_000, rel=0.05)
+
+
+async def test_events_begin_before_the_third_sentence_is_translated():
+    told = asyncio.Event()
+
+    async def wait_until_told(sentences):
+        if any("gamma" in sentence for sentence in sentences):
+            await told.wait()
+
+    app, pieces = app_of(ScriptedTranslation(before=wait_until_told)), []
+    async with connected(app) as client:
+
+        async def send(message):
+            pieces.append(message.get("body", b""))
+            if b"speech.audio.delta" in pieces[-1]:
+                told.set()
+
+        text = " ".join(f"Sentence number {name}." for name in ("alpha", "beta", "gamma", "delta"))
+        await run_application(client._transport.app, order(text, stream_format="sse"), send)
+    assert sum(b"translation.sentence" in piece for piece in pieces) == 4
+
+
+async def test_events_tell_what_broke_and_are_cut():
+    app, pieces = app_of(ScriptedTranslation(faults=[None, failure("no ink")])), []
+    async with connected(app) as client:
+
+        async def send(message):
+            pieces.append(message)
+
+        await run_application(client._transport.app, order(stream_format="sse"), send)
+    *_, error = events_of(b"".join(one.get("body", b"") for one in pieces))
+    assert (error["type"], error["error"]["code"]) == ("error", "translation_failed")
+    assert pieces[-1]["more_body"]
 
 
 async def run_application(application, fields, send):
@@ -218,6 +285,7 @@ async def test_a_stream_whose_translation_fails_is_cut():
         ({"engine": "nobody"}, 404, "engine_not_found"),
         ({"output_format": "midi"}, 400, "format_not_supported"),
         ({"enable_tts": 1}, 400, "invalid_parameter"),
+        ({"stream_format": "film"}, 400, "invalid_parameter"),
     ],
 )
 async def test_bad_input_has_its_own_clear_answer(fields, status, code):

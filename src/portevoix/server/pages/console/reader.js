@@ -39,6 +39,14 @@ export class Reader {
   /** Show a text, with nothing lit. */
   show(text) {
     this.clear();
+    this.add(text);
+    if (this.#scroller !== this.#element) this.#element.append("\n");
+    this.#element.scrollTop = this.#scroller.scrollTop;
+    this.#mayScroll = true;
+  }
+
+  /** Show more of a text behind what is shown. */
+  add(text) {
     let end = 0;
     for (const match of text.matchAll(WORDS)) {
       const span = make("span", { class: "word" }, match[0]);
@@ -46,9 +54,7 @@ export class Reader {
       this.#words.push({ span, text: plain(match[0]) });
       end = match.index + match[0].length;
     }
-    this.#element.append(`${text.slice(end)}\n`);
-    this.#element.scrollTop = this.#scroller.scrollTop;
-    this.#mayScroll = true;
+    this.#element.append(text.slice(end));
   }
 
   /** Take a word, or several that are said as one, and the second in which it begins to be heard. */

@@ -32,16 +32,21 @@ export class Recital {
   /**
    * Speak an order to its end; returns false when it was stopped.
    *
-   * `onBegun` gets what is known once sound comes: headers, and the milliseconds from asking to hearing; `onDone` what
-   * became of it. Throws a `Refusal`, or `Broken` after what came has been heard.
+   * `onBegun` gets what is known once sound comes: headers, and the milliseconds from asking to hearing; `onPart` each
+   * part that the `source` of the speech brings; `onDone` what became of it. Throws a `Refusal`, or `Broken` after what
+   * came has been heard.
    */
-  async speak(order, { text = order.input, onBegun = () => {}, onDone = () => {} } = {}) {
+  async speak(
+    order,
+    { text = order.input, source = streamSpeech, onBegun = () => {}, onPart = () => {}, onDone = () => {} } = {},
+  ) {
     this.stop();
     const cancel = (this.#cancel = new AbortController());
     const run = this.#begin(order, text);
     this.#animate(run, cancel.signal);
     try {
-      const outcome = await this.#receive(order, run, cancel.signal, onBegun);
+      const parts = source(order, cancel.signal);
+      const outcome = await this.#receive(parts, run, cancel.signal, onBegun, onPart);
       await run.over;
       if (cancel.signal.aborted) return false;
       onDone(outcome);
@@ -75,16 +80,17 @@ export class Recital {
     run.first.then(() => {
       run.firstMs = mark("played") - asked;
     });
-    this.#wave.begin(text.length / CHARACTERS_PER_SECOND / order.speed);
+    this.#wave.begin((text || order.text).length / CHARACTERS_PER_SECOND / order.speed);
     this.#reader.show(text);
     return run;
   }
 
   /** Pass on what the server sends; what came before a break is still heard. */
-  async #receive(order, run, signal, onBegun) {
+  async #receive(parts, run, signal, onBegun, onPart) {
     let outcome = null;
     try {
-      for await (const part of streamSpeech(order, signal)) {
+      for await (const part of parts) {
+        onPart(part);
         if (part.begun)
           run.first.then(() => {
             if (!signal.aborted) onBegun(part.begun, run);

@@ -25,9 +25,17 @@ export const fetchClip = (order, signal) => ask("POST", "v1/audio/speech", { bod
  * `{begun: Headers}` first, then `{samples: Float32Array}` of 24 kHz and `{word: {text, start, end}}` in seconds from
  * the beginning, and `{done: outcome}` last. Throws a `Refusal` before anything was said, `Broken` in the middle.
  */
-export async function* streamSpeech(order, signal) {
-  const body = { ...order, response_format: "pcm", stream_format: "sse", word_times: true };
-  const answer = await ask("POST", "v1/audio/speech", { body, signal });
+export const streamSpeech = (order, signal) =>
+  stream("v1/audio/speech", { ...order, response_format: "pcm", word_times: true }, signal);
+
+/**
+ * Yield what a translation and its speech bring, as they come: as `streamSpeech`, and besides `{sentence}` for each
+ * sentence before it is heard, and `{translation}` once it is whole.
+ */
+export const streamTranslation = (order, signal) => stream("translate", { ...order, output_format: "pcm" }, signal);
+
+async function* stream(path, order, signal) {
+  const answer = await ask("POST", path, { body: { ...order, stream_format: "sse" }, signal });
   yield { begun: answer.headers };
   try {
     for await (const { data } of readEvents(answer.body)) {
@@ -47,6 +55,10 @@ function readPart(event) {
       return { samples: decode(event.audio) };
     case "speech.word":
       return { word: { text: event.text, start: event.start_seconds, end: event.end_seconds } };
+    case "translation.sentence":
+      return { sentence: event };
+    case "translation.done":
+      return { translation: event };
     case "speech.audio.done":
       return { done: event.portevoix };
     case "error":

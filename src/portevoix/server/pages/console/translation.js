@@ -5,11 +5,12 @@ import { duration, language, languageName, say } from "./language.js";
 import { Reader } from "./reader.js";
 import { Recital } from "./recital.js";
 import { ask, read } from "./server.js";
-import { Broken, makeOrder } from "./speech.js";
+import { Broken, streamTranslation } from "./speech.js";
 import { Wave } from "./wave.js";
 
 const AUTO = "auto";
 const OWN_TARGETS = { fr: "en", en: "fr" };
+const UNTRANSLATED = ["translation_failed", "no_translator"];
 
 /** Translates a text, shows it, and speaks it. */
 export class Translation {
@@ -19,6 +20,7 @@ export class Translation {
   #made = null;
   #isSample = true;
   #isBusy = false;
+  #turn = 0;
 
   constructor(player) {
     this.#reader = new Reader(get("translated"));
@@ -63,44 +65,75 @@ export class Translation {
     this.#showButton();
   }
 
+  /** Speak each sentence while the next ones are being translated; what is not spoken is translated all the same. */
   async #translateAndSpeak() {
-    const { translated_text: text, target_lang: target } = await this.#translate();
-    const order = makeOrder({ text, language: target, speed: 1, format: "pcm" });
-    const speaking = this.#recital.speak(order);
-    this.#isBusy = false;
-    this.#showButton();
-    await speaking;
+    const order = { ...this.#order(), speed: 1 };
+    const turn = this.#turn;
+    let shown = "";
+    let trouble = null;
+    this.#forget(order.target_lang);
+    const onPart = ({ begun, sentence, translation }) => {
+      const more = sentence ? sentence.before + sentence.target : translation?.translated_text.slice(shown.length);
+      if (more) this.#reader.add(more);
+      shown += more ?? "";
+      if (translation) this.#take(translation);
+      if (begun) this.#rest();
+    };
+    try {
+      await this.#recital.speak(order, { text: "", source: streamTranslation, onPart });
+    } catch (error) {
+      if (error.status < 500 || UNTRANSLATED.includes(error.code)) throw error;
+      trouble = error;
+    }
+    if (!this.#made && (shown || trouble) && turn === this.#turn) await this.#translate(order);
+    if (trouble) throw trouble;
   }
 
-  async #translate() {
-    const answer = await ask("POST", "translate", {
-      body: {
-        text: get("source-text").value,
-        source_lang: get("source").value,
-        target_lang: get("target").value,
-        enable_tts: false,
-      },
-    });
-    this.#made = await answer.json();
-    get("translated").lang = this.#made.target_lang;
-    this.#reader.show(this.#made.translated_text);
+  async #translate(order = this.#order()) {
+    this.#forget(order.target_lang);
+    const answer = await ask("POST", "translate", { body: { ...order, enable_tts: false } });
+    const made = await answer.json();
+    this.#reader.show(made.translated_text);
+    this.#take(made);
+  }
+
+  #order() {
+    return {
+      text: get("source-text").value,
+      source_lang: get("source").value,
+      target_lang: get("target").value,
+    };
+  }
+
+  #forget(target) {
+    this.#made = null;
+    get("translated").lang = target;
+  }
+
+  #take(made) {
+    this.#made = made;
     this.#showMade();
-    return this.#made;
+  }
+
+  #rest() {
+    this.#isBusy = false;
+    this.#showButton();
   }
 
   async #attempt(act) {
     if (this.#isBusy || !get("translation").reportValidity()) return;
     this.stop();
+    const turn = ++this.#turn;
     this.#isBusy = true;
     this.#showButton();
     tell(get("translate-alert"), "");
     try {
       await act();
     } catch (error) {
+      if (turn !== this.#turn) return;
       tell(get("translate-alert"), error instanceof Broken ? `${say("speak.broken")} ${error.message}` : error.message);
     }
-    this.#isBusy = false;
-    this.#showButton();
+    if (turn === this.#turn) this.#rest();
   }
 
   #swap() {
@@ -164,7 +197,8 @@ export class Translation {
   #showMade() {
     if (!this.#made) return;
     const { engine, chain, times, rule_based: isRough, why_degraded: why, detected } = this.#made;
-    const parts = [say("translate.by", engine, duration(times.total_seconds), chain.map(languageName).join(" → "))];
+    const took = duration(times.total_seconds ?? times.translation_seconds);
+    const parts = [say("translate.by", engine, took, chain.map(languageName).join(" → "))];
     if (detected) parts.push(say("translate.detected", languageName(detected.source_lang)));
     if (isRough) parts.push(say("translate.gist"));
     if (why) parts.push(why);

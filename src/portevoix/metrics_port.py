@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class MetricsPort:
-    """Serve a registry while the context lasts, where the settings ask for it; a thread of its own does.
+    """Serve a registry while it is open, where the settings ask for it; a thread of its own does.
 
     Attributes:
         port: where, or 0 when it is not served.
@@ -32,7 +32,7 @@ class MetricsPort:
         self._host = host
         self._running: tuple[WSGIServer, Thread] | None = None
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Begin to serve; a port in use costs the metrics there, never the speech."""
         if self._settings.prometheus_enabled:
             try:
@@ -44,14 +44,23 @@ class MetricsPort:
                     "host": self._host, "port": self._settings.prometheus_port, "why": error.strerror or str(error),
                     "hint": "Choose another monitoring.prometheus_port; /metrics on the main port has the same.",
                 })  # fmt: skip
+
+    def close(self) -> None:
+        """Stop."""
+        running, self._running = self._running, None
+        if running is not None:
+            server, thread = running
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def __enter__(self) -> Self:
+        """Begin to serve."""
+        self.open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop."""
-        if self._running is not None:
-            server, thread = self._running
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        self.close()
