@@ -25,7 +25,7 @@ def encoded(name: str, rate: int, borders: list[int]) -> bytes:
 def test_the_bytes_do_not_depend_on_the_chunks(name, rate):
     whole = encoded(name, rate, [])
 
-    @settings(deadline=None, max_examples=15)
+    @settings(max_examples=15)
     @given(st.lists(st.integers(0, len(VOICE[rate])), max_size=40))
     def holds(borders: list[int]) -> None:
         assert encoded(name, rate, borders) == whole

@@ -299,7 +299,7 @@ async def test_nobody_ready_is_an_error_with_each_reason() -> None:
     assert "no model" in str(caught.value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=200))
 def test_any_text_is_spoken_or_refused_in_words(text: str) -> None:
     async def tell() -> None:

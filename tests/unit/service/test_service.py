@@ -53,7 +53,7 @@ class TestInitialize:
         async with serving(app_in(tmp_path, chatterbox()), tmp_path) as service:
             began = time.perf_counter()
             is_ready = await service.initialize()
-            assert time.perf_counter() - began < 5
+            assert time.perf_counter() - began < 30
             if is_ready:  # the machine was too busy to fail at once; who waits is told
                 with pytest.raises(Exception, match="not reachable"):
                     await service.model_manager.wait_for_model_ready(30)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from portevoix.vits.level import Level
@@ -62,7 +62,6 @@ def in_any_order(job, draw):
     return pieces
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 99), min_size=1, max_size=60),
     st.builds(Schedule, first=st.integers(1, 9), growth_alone=st.integers(1, 3), largest=st.integers(1, 40)),

@@ -63,7 +63,7 @@ async def test_the_same_seed_gives_the_same_samples_and_another_one_others(frenc
     assert one.samples.shape != other.samples.shape or not np.allclose(one.samples, other.samples, atol=0.01)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.builds(Schedule, first=st.integers(1, 40), growth_alone=st.integers(1, 5), largest=st.integers(1, 90)),
     st.integers(1, 70),

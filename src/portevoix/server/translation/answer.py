@@ -33,7 +33,7 @@ def describe_translation(translation: Translation, order: Order) -> dict[str, An
         "degraded": translation.is_degraded,
         "why_degraded": translation.why_degraded,
         "cached": translation.is_cached,
-        "warnings": list(translation.warnings),
+        "warnings": [*order.warnings, *translation.warnings],
         "sentences": [describe_pair(pair) for pair in translation.pairs],
         "attempts": [asdict(attempt) for attempt in translation.attempts],
         "message_id": order.message_id,
@@ -86,7 +86,7 @@ def translation_headers(translation: Translation, order: Order) -> dict[str, str
         "X-Translation-Pivoted": "true" if translation.is_pivoted else "",
         "X-Translation-Rule-Based": "true" if translation.is_rule_based else "",
         "X-Translation-Fallback": translation.why_degraded,
-        "X-Translation-Warnings": " ".join(translation.warnings),
+        "X-Translation-Warnings": " ".join((*order.warnings, *translation.warnings)),
         "X-Message-Id": order.message_id or "",
     }
     return {name: header_text(value) for name, value in facts.items() if value}

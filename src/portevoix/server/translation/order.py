@@ -32,6 +32,11 @@ RECORDING_BYTES = 10 * 1024 * 1024
 FLAGS = ("enable_tts", "stream")
 SECTIONS = ("cloning_params",)
 NUMBERS = ("speed",)
+TEXTS = (
+    "text", "target_lang", "source_lang", "engine", "translation_model", "stream_format", "model", "voice",
+    "output_format", "audio_delivery", "message_id", RECORDING,
+)  # fmt: skip
+FIELDS = frozenset((*FLAGS, *SECTIONS, *NUMBERS, *TEXTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Order:
         delivery: how the speech comes with an answer in JSON.
         recording: content of a file to speak like, b"" for none.
         message_id: handed back as it came.
+        ignored: fields that were sent and changed nothing.
     """
 
     translation: TranslationRequest
@@ -57,6 +63,12 @@ class Order:
     delivery: Delivery = "base64"
     recording: bytes = b""
     message_id: str | None = None
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its sender should know."""
+        return (f"Not known here, and not used: {', '.join(self.ignored)}.",) if self.ignored else ()
 
 
 async def receive_order(request: Request, max_bytes: int) -> Order:
@@ -112,6 +124,7 @@ def read_order(
         _delivery(fields),
         recording if speaks else b"",
         _message_id(fields),
+        tuple(sorted(name[:80] for name in fields.keys() - FIELDS)),
     )
 
 

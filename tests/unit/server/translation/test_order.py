@@ -22,6 +22,13 @@ def test_the_least_that_can_be_asked_for():
     )  # fmt: skip
 
 
+def test_what_is_not_known_is_told():
+    assert order().warnings == ()
+    assert order(speaker_audio_path="a.wav", tone="glad").warnings == (
+        "Not known here, and not used: speaker_audio_path, tone.",
+    )
+
+
 def test_speech_is_in_the_language_of_the_translation():
     made = order(enable_tts=True, target_lang="fr-CA", voice="v", speed=1.5, message_id=7, output_format="mp3")
     assert (made.speech.language, made.speech.voice, made.speech.speed, made.speech.text) == ("fr-CA", "v", 1.5, "")
