@@ -31,7 +31,7 @@ setup-core: .venv/.core
 
 # What fails on a busy machine gets one more try, and is listed at the end as RERUN: a fault to be mended all the same.
 test: lint setup-rooms setup-clients ## set up, and run every check and test
-	@$(PY) -m pytest -q --numprocesses=2 --dist=worksteal --reruns=1 --cov --cov-report=term $(ARGS)
+	@$(PY) -m pytest -q --numprocesses=2 --dist=worksteal --reruns=1 -raR --cov --cov-report=term $(ARGS)
 
 setup-rooms: setup ## install the environments of heavy engines for the tests, in .rooms
 	@PORTEVOIX_ROOMS__FOLDER=.rooms $(PY) -m portevoix engines install neural kokoro --yes

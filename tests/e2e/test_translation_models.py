@@ -42,7 +42,7 @@ def models(machine: CommandLine) -> list[str]:
 
 
 def test_a_model_is_converted_once_it_is_here_and_translates(machine) -> None:
-    install_room(machine, f'cp -r {MODEL} "$6"')
+    install_room(machine, f'cp -r "{MODEL}" "$6"')
     done = machine.run("models", "get", NAME)
     assert done.returncode == 0, done.stderr
     assert f"{NAME}  converting" in done.stderr.decode()
@@ -70,7 +70,7 @@ def test_a_conversion_that_fails_says_why_and_leaves_nothing(machine) -> None:
 def test_a_conversion_that_is_stopped_leaves_neither_process_nor_files(machine) -> None:
     begun = machine.folder / "begun"
     os.mkfifo(begun)
-    install_room(machine, f'mkdir "$6"; echo half > "$6/model.bin"; echo $$ > {begun}; exec sleep 1000')
+    install_room(machine, f'mkdir "$6"; echo half > "$6/model.bin"; echo $$ > "{begun}"; exec sleep 1000')
     with machine.start("models", "get", NAME, stderr=subprocess.DEVNULL) as program:
         process = os.pidfd_open(int(begun.read_text()))
         assert len(models(machine)) == 2, "a lock and the half of a model"
