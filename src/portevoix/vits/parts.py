@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portevoix.errors import ModelBroken, PortevoixError
+from portevoix.vits.cores import usable_cores
 from portevoix.vits.network import Facts, SplitNetwork
 from portevoix.vits.sessions import CPU, Device, onnxruntime_version, open_session
 
@@ -38,6 +39,9 @@ UNFINISHED = ".unfinished-"
 ABANDONED_AFTER_SECONDS = 3600
 OUTDATED_AFTER_SECONDS = 24 * 3600
 NAMING = re.compile(r"(?P<model>[0-9a-f]{24})-ort(?P<version>[^-]+)-(cpu|cuda)(?P<form>\d+)(-int8)?")
+
+ENCODER_THREADS = 2
+"""Nothing else of a sentence is worked on before its encoder is done, so that the next core would be idle meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ class Parts:
             EngineUnavailable: the device cannot be used.
             ModelBroken: a part is damaged.
         """
-        encoder, flow, decoder = (open_session(name, self.models[name], device=device) for name in PART_NAMES)
+        threads = {"encoder": min(usable_cores(), ENCODER_THREADS)}
+        encoder, flow, decoder = (
+            open_session(name, self.models[name], device=device, threads=threads.get(name, 1)) for name in PART_NAMES
+        )
         return SplitNetwork(self.facts, encoder, flow, decoder)
 
 
