@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring import Figures, Timing, spoken
-from benchmarks.texts import LONG, MEDIUM, TEXTS
+from benchmarks.texts import LONG, MEDIUM, TEXTS, medium
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def _row(kind: str, name: str, timings: list[Timing], **more: object) -> dict[st
 
 
 async def bursts(contestants: Sequence[Contestant], rounds: int) -> Rows:
-    """Ask for the medium text several times at the same moment."""
+    """Ask for several medium texts at the same moment."""
     rows = []
     for size in BURSTS:
         for contestant in contestants:
@@ -60,7 +60,7 @@ async def bursts(contestants: Sequence[Contestant], rounds: int) -> Rows:
             seconds = 0.0
             for _ in range(rounds):
                 began = time.perf_counter()
-                timings += await asyncio.gather(*(spoken(contestant, MEDIUM) for _ in range(size)))
+                timings += await asyncio.gather(*(spoken(contestant, medium(number)) for number in range(size)))
                 seconds += time.perf_counter() - began
             made = sum(timing.audio for timing in timings)
             rows.append(_row(f"{size} at once", contestant.name, timings, audio_per_second=made / seconds))
@@ -68,15 +68,15 @@ async def bursts(contestants: Sequence[Contestant], rounds: int) -> Rows:
 
 
 async def random_arrivals(contestants: Sequence[Contestant], capacity: float, requests: int) -> Rows:
-    """Ask for the medium text at random moments, at three quarters of `capacity`, in audio-seconds per second."""
+    """Ask for medium texts at random moments, at three quarters of `capacity`, in audio-seconds per second."""
     rows = []
     for contestant in contestants:
         one = await spoken(contestant, MEDIUM)
         pause = one.audio / (LOAD * capacity)
         moments = random.Random(1)
         asked: list[asyncio.Task[Timing]] = []
-        for _ in range(requests):
-            asked.append(asyncio.create_task(spoken(contestant, MEDIUM)))
+        for number in range(requests):
+            asked.append(asyncio.create_task(spoken(contestant, medium(number))))
             await asyncio.sleep(moments.expovariate(1 / pause))
         rows.append(_row("at random", contestant.name, await asyncio.gather(*asked)))
     return rows

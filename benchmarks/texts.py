@@ -22,4 +22,14 @@ LONG = (
     "A boy with a basket asked her whether she wanted fish, and she bought three of them because he smiled. "
     "When she came home again the rain had stopped, the cat was still asleep, and the letter was still on the table."
 )
+HOURS = ("one", "two", "three", "four", "five", "six", "eight", "nine", "ten", "twelve")
+MINUTES = ("two", "three", "four", "five", "six", "eight", "nine", "ten", "twelve", "fifteen")
+
+
+def medium(number: int) -> str:
+    """Return a text as long as `MEDIUM`; a hundred of them differ, since equal ones asked for at once are made once."""
+    hour, minutes = HOURS[number % len(HOURS)], MINUTES[number // len(HOURS) % len(MINUTES)]
+    return MEDIUM.replace("eight", hour).replace("ten minutes", f"{minutes} minutes")
+
+
 TEXTS = {"short": SHORT, "medium": MEDIUM, "one sentence": ONE_SENTENCE, "long": LONG}
