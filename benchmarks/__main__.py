@@ -84,6 +84,7 @@ async def _measured(model: Path, kind: str, folder: Path, *, quick: bool) -> Any
     )
     try:
         if kind == "http":
+            await those[-1].ready()
             return await scenarios.texts(those, rounds)
         if kind == "texts":
             return await scenarios.texts([*those, Stock(model, threads=1)], rounds)

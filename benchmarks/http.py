@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
 
+from benchmarks.doors import free_port, until_ready
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-START_SECONDS = 30.0
 SOURCES = Path(__file__).parent.parent / "src"
 CONFIGURATION = """
 backends:
@@ -34,20 +33,21 @@ class Http:
     name = "portevoix through HTTP"
 
     def __init__(self, model: Path, folder: Path) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server; it is to be waited for."""
         folder.mkdir(parents=True, exist_ok=True)
         configuration = folder / "server.yaml"
         configuration.write_text(CONFIGURATION.format(model=model.resolve()), encoding="utf-8")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = self._port = free_port()
         command = [sys.executable, "-m", "portevoix", "--config", str(configuration), "serve", "--port", str(port)]
         surroundings = {**os.environ, "PYTHONPATH": str(SOURCES)}
         self._server = subprocess.Popen(command, env=surroundings, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60)
         self._voice = model.stem
         self.sample_rate = 24000
-        self._wait(port)
+
+    async def ready(self) -> None:
+        """Wait until the server can be heard."""
+        await until_ready(self._port)
 
     async def speak(self, text: str) -> AsyncGenerator[np.ndarray, None]:
         """Yield float32 samples as they come over the wire."""
@@ -61,13 +61,3 @@ class Http:
         """Stop the server."""
         self._server.terminate()
         self._server.wait(10)
-
-    def _wait(self, port: int) -> None:
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/health/ready").is_success:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise TimeoutError("the server did not start")

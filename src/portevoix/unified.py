@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
 from portevoix.app import App, build, read_configuration
+from portevoix.cache.recent import Recent
 from portevoix.clock import Clock, system_clock
 from portevoix.codecs.wav import wav_file
 from portevoix.config import Loaded
@@ -88,6 +89,7 @@ class UnifiedTTSManager:
         Raises:
             ConfigError: the configuration cannot be used; names every problem.
         """
+        self._beginning = Lock()
         self._begin(read_configuration(_existing(config_path)))
 
     def _begin(self, loaded: Loaded) -> None:
@@ -155,8 +157,9 @@ class UnifiedTTSManager:
         await self.close()
 
     def _be_open(self) -> None:
-        if self._is_closed:
-            self._begin(self.app.loaded)
+        with self._beginning:
+            if self._is_closed:
+                self._begin(self.app.loaded)
 
     async def _speak(self, request: SpeechRequest) -> tuple[bytes, str]:
         """Return a WAV file and who spoke; runs on the manager's own loop."""
@@ -168,7 +171,7 @@ class UnifiedTTSManager:
         return wav_file(np.concatenate(samples), speech.sample_rate), used
 
 
-class TTSCache:
+class TTSCache(Recent[str, bytes]):
     """Keep whole clips in memory: LRU, bounded in bytes, each for a time.
 
     For programs that keep clips of their own; the manager's own cache keeps sentences, see `portevoix.cache`.
@@ -185,47 +188,21 @@ class TTSCache:
         """
         if eviction_policy.upper() != "LRU":
             raise InvalidParameter(f"eviction_policy is {eviction_policy!r:.40}", "it must be LRU")
-        self._max_bytes = int(max_size_mb * 1_000_000)
-        self._ttl_seconds = ttl_seconds
-        self._clock = clock
-        self._clips: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
-        self.size_bytes = 0
+        super().__init__(int(max_size_mb * 1_000_000), lambda _, audio: len(audio), ttl_seconds, clock)
 
     @staticmethod
     def key(text: str, voice: str | None = None, speed: float | None = None) -> str:
         """Return the SHA-256 of a request, in hex."""
         return hashlib.sha256(repr((text, voice, speed)).encode("utf-8", "surrogatepass")).hexdigest()
 
-    def get(self, key: str) -> bytes | None:
-        """Return a clip that is still fresh, or None."""
-        kept = self._clips.get(key)
-        if kept is None:
-            return None
-        if self._clock() - kept[0] >= self._ttl_seconds:
-            self.remove(key)
-            return None
-        self._clips.move_to_end(key)
-        return kept[1]
+    @property
+    def size_bytes(self) -> int:
+        """Return what all clips take."""
+        return self.size
 
     def set(self, key: str, audio: bytes) -> None:
         """Keep a clip; the least recently used ones make room for it. One larger than the cache is not kept."""
-        self.remove(key)
-        if len(audio) > self._max_bytes:
-            return
-        self._clips[key] = (self._clock(), audio)
-        self.size_bytes += len(audio)
-        while self.size_bytes > self._max_bytes:
-            self.remove(next(iter(self._clips)))
-
-    def remove(self, key: str) -> None:
-        """Forget a clip."""
-        _, audio = self._clips.pop(key, (0.0, b""))
-        self.size_bytes -= len(audio)
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._clips.clear()
-        self.size_bytes = 0
+        self.put(key, audio)
 
 
 def _existing(config_path: str | Path | Mapping[str, Any] | None) -> Path | Mapping[str, Any] | None:

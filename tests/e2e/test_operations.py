@@ -10,7 +10,8 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 
 import httpx
 import pytest
@@ -128,21 +129,19 @@ def test_a_server_that_stops_says_so_to_who_comes_on_an_open_connection():
 
 
 @contextmanager
-def hammering(url: str, clients: int):
-    """Ask from several clients at once, each on a connection that it keeps, until the context ends or one fails."""
+def hammering(clients: int, asking):
+    """Ask from several clients at once until the context ends or one fails; `asking` gives what asks for a text."""
     is_over = threading.Event()
     outcomes: list[object] = []
 
     def hammer(number: int) -> None:
-        with httpx.Client(timeout=60) as client:
+        with asking() as ask:
             count = 0
             while not is_over.is_set():
                 count += 1
-                order = {**ORDER, "input": f"mot {number} {count}"}
                 try:
-                    answer = client.post(f"{url}/v1/audio/speech", json=order)
-                    outcomes.append((answer.status_code, len(answer.content) > 0))
-                except httpx.HTTPError as error:
+                    outcomes.append(ask(f"mot {number} {count}"))
+                except (httpx.HTTPError, OSError) as error:
                     outcomes.append(repr(error))
                     is_over.set()
 
@@ -156,13 +155,25 @@ def hammering(url: str, clients: int):
             one.result()
 
 
+@contextmanager
+def over_http(url: str):
+    """Ask on a connection that is kept."""
+    with httpx.Client(timeout=60) as client:
+
+        def ask(text: str) -> tuple[int, bool]:
+            answer = client.post(f"{url}/v1/audio/speech", json={**ORDER, "input": text})
+            return answer.status_code, len(answer.content) > 0
+
+        yield ask
+
+
 @pytest.mark.timeout(400)
 def test_one_server_follows_another_on_its_port_without_losing_a_request():
     shares = ("server.reuse_port=true", 'monitoring.log_level="ERROR"')  # nobody reads the log meanwhile
     with ExitStack() as servers:
         current = servers.enter_context(running(0.005, *shares))
         url = current.url
-        with hammering(url, 8) as outcomes:
+        with hammering(8, lambda: over_http(url)) as outcomes:
             until(lambda: len(outcomes) > 20)
             for _ in range(3):
                 following = servers.enter_context(process(url.rpartition(":")[2], "0.005", *shares))
@@ -175,8 +186,8 @@ def test_one_server_follows_another_on_its_port_without_losing_a_request():
         assert set(outcomes) == {(200, True)}
 
 
-def synthesize(port: int, text: str) -> list[str]:
-    """Return the types of the events that a Wyoming client gets for a text, on a connection of its own."""
+def synthesize(port: int, text: str) -> tuple[str, ...]:
+    """Return the kinds of events that a Wyoming client gets for a text, on a connection of its own."""
     asked = {"type": "synthesize", "data": {"text": text, "voice": {"name": "alpha-en"}}}
     kinds = []
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection, connection.makefile("rwb") as line:
@@ -188,34 +199,7 @@ def synthesize(port: int, text: str) -> list[str]:
             kinds.append(event["type"])
             if kinds[-1] == "audio-stop":
                 break
-    return kinds
-
-
-@contextmanager
-def hammering_wyoming(port: int, clients: int):
-    """Ask from several Wyoming clients at once until the context ends or one fails."""
-    is_over = threading.Event()
-    outcomes: list[object] = []
-
-    def hammer(number: int) -> None:
-        count = 0
-        while not is_over.is_set():
-            count += 1
-            try:
-                kinds = synthesize(port, f"mot {number} {count}")
-                outcomes.append((*dict.fromkeys(kinds),))
-            except OSError as error:
-                outcomes.append(repr(error))
-                is_over.set()
-
-    with ThreadPoolExecutor(clients) as pool:
-        work = [pool.submit(hammer, number) for number in range(clients)]
-        try:
-            yield outcomes
-        finally:
-            is_over.set()
-        for one in work:
-            one.result()
+    return (*dict.fromkeys(kinds),)
 
 
 @pytest.mark.timeout(400)
@@ -228,7 +212,7 @@ def test_one_server_follows_another_on_its_wyoming_port_without_losing_a_text():
     with ExitStack() as servers:
         current = servers.enter_context(running(0.005, *shares))
         port = current.url.rpartition(":")[2]
-        with hammering_wyoming(wyoming_port, 8) as outcomes:
+        with hammering(8, lambda: nullcontext(partial(synthesize, wyoming_port))) as outcomes:
             until(lambda: len(outcomes) > 20)
             for _ in range(3):
                 following = servers.enter_context(process(port, "0.005", *shares))

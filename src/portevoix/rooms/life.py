@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ L = TypeVar("L", bound="WorkingLife[Any]")
 logger = logging.getLogger(__name__)
 
 
-class WorkingLife(Generic[P]):
+class WorkingLife(ABC, Generic[P]):
     """Hold what any life has; a subclass opens it, and says what its death is to who waits.
 
     Attributes:
@@ -73,11 +74,13 @@ class WorkingLife(Generic[P]):
         if self._child is not None:
             self._child.kill()
 
+    @abstractmethod
     async def _open(self) -> None:
-        raise NotImplementedError
+        """Start the process, and return once it can work."""
 
+    @abstractmethod
     def _die(self, why: str) -> None:
-        raise NotImplementedError
+        """Let what it works on fail, for the reason `why`."""
 
 
 async def idle_life(keeper: Keeper[L]) -> L:

@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 0.05
 PATIENCE_IN_CROWD_SECONDS = 0.25
 CROWD = 8
 HANDING_OVER_SECONDS = 0.005
+"""The longest rest after a first piece; a listener in a hurry takes it sooner."""
 
 
 class Job(Protocol):
@@ -83,14 +84,17 @@ class Scheduler:
         workers: threads; None for as many as compute side by side here.
         clock: seconds that only grow.
         utilisation: the share of the workers that accepted listeners may need, 0..1.
+        handing_over_seconds: the longest rest of a worker while a listener takes the first piece.
     """
 
     def __init__(
-        self, workers: int | None = None, *, clock: Callable[[], float] = time.monotonic, utilisation: float = 0.9
-    ) -> None:
+        self, workers: int | None = None, *, clock: Callable[[], float] = time.monotonic, utilisation: float = 0.9,
+        handing_over_seconds: float = HANDING_OVER_SECONDS,
+    ) -> None:  # fmt: skip
         self.workers = workers or usable_cores()
         self._clock = clock
         self._admissions = Admissions(self.workers, utilisation)
+        self._handing_over_seconds = handing_over_seconds
         self._streams: list[_Stream] = []
         self._changed = threading.Condition()
         self._is_closing = False
@@ -163,6 +167,7 @@ class Scheduler:
             stream.is_left = True
             if stream in self._streams:
                 self._streams.remove(stream)
+            self._changed.notify_all()
 
     def _work(self) -> None:
         while (taken := self._wait_for_work()) is not None:
@@ -174,9 +179,10 @@ class Scheduler:
                 commit = error
             with self._changed:
                 stream.work_seconds += self._clock() - began
-                self._settle(stream, commit)
+                is_first = self._settle(stream, commit)
                 self._changed.notify_all()
-                self._hand_over(stream)
+                if is_first:
+                    self._hand_over(stream)
 
     def _wait_for_work(self) -> tuple[_Stream, Work] | None:
         with self._changed:
@@ -201,14 +207,15 @@ class Scheduler:
                 best, least = stream, urgency
         return best
 
-    def _settle(self, stream: _Stream, commit: Commit | BaseException) -> None:
+    def _settle(self, stream: _Stream, commit: Commit | BaseException) -> bool:
+        """Take what a step made; return whether it is what a listener waits for who hears nothing yet."""
         if stream.is_left or stream.is_ended:
-            return
+            return False
         if isinstance(commit, BaseException):
             self._end(stream, commit)
-            return
+            return False
         pieces = commit()
-        stream.is_awaited = bool(pieces) and not stream.outbox and stream.waits_for_first
+        is_first = bool(pieces) and not stream.outbox and stream.waits_for_first
         stream.outbox.extend(pieces)
         if stream.job.is_finished:
             self._admissions.measured(stream.terms.voice, stream.work_seconds, stream.made_seconds())
@@ -217,6 +224,7 @@ class Scheduler:
             stream.tell()
         if stream.is_left and stream in self._streams:
             self._streams.remove(stream)
+        return is_first
 
     def _hand_over(self, stream: _Stream) -> None:
         """Rest until a listener who waits for the first piece has taken it and asks for the next.
@@ -224,11 +232,7 @@ class Scheduler:
         Where every core computes, the kernel would let the event loop wait for the rest of a time slice, some
         milliseconds, before it gets its turn.
         """
-        if stream.is_awaited:
-            stream.is_awaited = False
-            self._changed.wait_for(
-                lambda: stream.is_left or (stream.is_asking and not stream.outbox), HANDING_OVER_SECONDS
-            )
+        self._changed.wait_for(stream.is_served, self._handing_over_seconds)
 
     def _end(self, stream: _Stream, error: BaseException | None) -> None:
         stream.is_ended, stream.error = True, error
@@ -248,7 +252,6 @@ class _Stream:
         self.is_ended = False
         self.is_left = False
         self.is_asking = False
-        self.is_awaited = False
         self.work_seconds = 0.0
         self.taken_seconds = 0.0
         self._asked_at = now

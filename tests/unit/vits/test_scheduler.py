@@ -202,3 +202,23 @@ async def test_learns_how_much_work_a_voice_is(clock):
     with scheduler.admit("voice"), pytest.raises(Overloaded):
         scheduler.admit("voice")
     scheduler.close()
+
+
+async def test_a_worker_rests_until_the_first_piece_was_taken():
+    scheduler, diary = Scheduler(1, handing_over_seconds=60), []
+    async with aclosing(scheduler.pieces(Recital("a", 3, diary), Terms("v", RATE))) as pieces:
+        await anext(pieces)
+        assert diary == ["a"]
+        await anext(pieces)
+    assert diary[:2] == ["a", "a"]
+    await asyncio.to_thread(scheduler.close)
+
+
+async def test_a_worker_does_not_rest_for_one_who_has_left():
+    scheduler, diary = Scheduler(1, handing_over_seconds=60), []
+    async with aclosing(scheduler.pieces(Recital("a", 3, diary), Terms("v", RATE))) as pieces:
+        await anext(pieces)
+    async with aclosing(scheduler.pieces(Recital("b", 1, diary), Terms("v", RATE))) as pieces:
+        async with asyncio.timeout(30):
+            await anext(pieces)
+    await asyncio.to_thread(scheduler.close)
