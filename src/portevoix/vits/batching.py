@@ -60,9 +60,9 @@ class BatchingNetwork:
         """Encode as the network does."""
         return self._network.encode(ids, first, manner)
 
-    def flow(self, prior: np.ndarray, manner: Manner) -> np.ndarray:
+    def flow(self, prior: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
         """Run the flow as the network does."""
-        return self._network.flow(prior, manner)
+        return self._network.flow(prior, before, after, manner)
 
     def decode(self, latents: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
         """Turn latents into float32 samples, with others or alone.

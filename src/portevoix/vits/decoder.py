@@ -17,16 +17,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from portevoix.errors import ModelUnsupported
 from portevoix.vits.graph import attribute, number
-from portevoix.vits.receptive import timed_tensors
+from portevoix.vits.margins import Margins, margins_input
+from portevoix.vits.receptive import Reach, timed_tensors
+from portevoix.vits.writer import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from portevoix.vits.cut import Cut
     from portevoix.vits.graph import Graph
-    from portevoix.vits.receptive import Reach
 
 OPSET = 17
 IR_VERSION = 8
@@ -36,23 +39,20 @@ POINTWISE = frozenset({"Add", "Div", "Identity", "LeakyRelu", "Mul", "Sub", "Tan
 def plain_decoder(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto]) -> tuple[onnx.ModelProto, int]:
     """Return the decoder of stock nodes, and the samples that it makes of a frame."""
     hop_samples = _hop_samples(nodes)
-    form = _Writer(graph)
-    form.nodes = [_fed_by(node, cut.latents) for node in nodes]
-    form.weights = graph.weights(nodes)
-    left, right = form.margins()
-    left, right = (form.add("Mul", [side, form.integers([hop_samples])]) for side in (left, right))
-    form.crop(cut.samples, left, right, axis=2, into="samples")
-    return form.model(list(graph.model.opset_import), graph.model.ir_version), hop_samples
+    writer = Writer("plain")
+    writer.nodes = [_fed_by(node, cut.latents) for node in nodes]
+    writer.weights = graph.weights(nodes)
+    wanted = Margins(writer).cropped(cut.samples, Reach(0, 0), axis=2, factor=hop_samples)
+    return _model(writer, wanted, graph.model.opset_import, graph.model.ir_version), hop_samples
 
 
-def rewritten_decoder(
-    graph: Graph, cut: Cut, nodes: list[onnx.NodeProto], needs: dict[str, Reach]
-) -> onnx.ModelProto | None:
-    """Return the fast form, or None where a node is not one that the form knows."""
-    try:
-        return _Rewriting(graph, cut, nodes, needs).result()
-    except ModelUnsupported:
-        return None
+def rewritten_decoder(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto], needs: dict[str, Reach]) -> onnx.ModelProto:
+    """Return the fast form.
+
+    Raises:
+        ModelUnsupported: a node is not one that the form knows.
+    """
+    return _Rewriting(graph, cut, nodes, needs).result()
 
 
 def _hop_samples(nodes: list[onnx.NodeProto]) -> int:
@@ -67,55 +67,18 @@ def _fed_by(node: onnx.NodeProto, latents: str) -> onnx.NodeProto:
     return copy
 
 
-class _Writer:
-    """Collect nodes and weights of a decoder that takes `latents`, `margins` and perhaps `sid`."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
-        self._made = 0
-
-    def add(self, operation: str, inputs: list[str], into: str = "", **attributes: object) -> str:
-        """Append a node and return the name of what it makes."""
-        self._made += 1
-        name = into or f"rewritten/{self._made}"
-        self.nodes.append(helper.make_node(operation, inputs, [name], **attributes))
-        return name
-
-    def integers(self, values: list[int]) -> str:
-        """Store int64 values and return their name."""
-        return self.store(np.array(values, dtype=np.int64))
-
-    def store(self, values: np.ndarray) -> str:
-        """Store an array and return its name."""
-        self._made += 1
-        name = f"rewritten/weights{self._made}"
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def margins(self) -> tuple[str, str]:
-        """Return the left and right margin as tensors of shape [1]."""
-        left, right = (self.add("Gather", ["margins", self.integers([side])]) for side in (0, 1))
-        return left, right
-
-    def crop(self, tensor: str, left: str, right: str, axis: int, into: str = "") -> str:
-        """Cut `left` positions from the start and `right` from the end of an axis."""
-        length = self.add("Gather", [self.add("Shape", [tensor]), self.integers([axis])])
-        end = self.add("Sub", [length, right])
-        return self.add("Slice", [tensor, left, end, self.integers([axis])], into)
-
-    def model(self, opsets: list[onnx.OperatorSetIdProto], ir_version: int) -> onnx.ModelProto:
-        """Return the decoder as a model."""
-        inputs = [
-            helper.make_tensor_value_info("latents", TensorProto.FLOAT, ["batch", "channels", "frames"]),
-            helper.make_tensor_value_info("margins", TensorProto.INT64, [2]),
-        ]
-        if any("sid" in node.input for node in self.nodes):
-            inputs.append(helper.make_tensor_value_info("sid", TensorProto.INT64, [1]))
-        outputs = [helper.make_tensor_value_info("samples", TensorProto.FLOAT, None)]
-        body = helper.make_graph(self.nodes, "decoder", inputs, outputs, self.weights)
-        return helper.make_model(body, opset_imports=opsets, ir_version=ir_version)
+def _model(writer: Writer, samples: str, opsets: Sequence[onnx.OperatorSetIdProto], ir_version: int) -> onnx.ModelProto:
+    """Return the decoder that was written, whose result is `samples`."""
+    writer.add("Identity", [samples], into="samples")
+    inputs = [
+        helper.make_tensor_value_info("latents", TensorProto.FLOAT, ["batch", "channels", "frames"]),
+        margins_input(),
+    ]
+    if any("sid" in node.input for node in writer.nodes):
+        inputs.append(helper.make_tensor_value_info("sid", TensorProto.INT64, [1]))
+    outputs = [helper.make_tensor_value_info("samples", TensorProto.FLOAT, None)]
+    body = helper.make_graph(writer.nodes, "decoder", inputs, outputs, writer.weights)
+    return helper.make_model(body, opset_imports=opsets, ir_version=ir_version)
 
 
 class _Rewriting:
@@ -127,13 +90,13 @@ class _Rewriting:
         self.nodes = nodes
         self.needs = needs
         self.timed = timed_tensors(nodes, cut.latents)
-        self.form = _Writer(graph)
+        self.form = Writer("rewritten")
+        self.margins = Margins(self.form)
         self.names: dict[str, str] = {}
 
     def result(self) -> onnx.ModelProto:
         """Return the rewritten decoder."""
         form = self.form
-        self.left, self.right = form.margins()
         self.names[self.cut.latents] = form.add("Unsqueeze", ["latents", form.integers([2])])
         untimed = [node for node in self.nodes if not set(node.input) & self.timed]
         form.nodes += untimed
@@ -141,9 +104,9 @@ class _Rewriting:
         for node in self.nodes:
             if node.op_type != "Constant" and set(node.input) & self.timed:
                 self.names[node.output[0]] = self._rewritten(node)
-        wanted = form.crop(self.names[self.cut.samples], self.left, self.right, axis=3)
-        form.add("Squeeze", [wanted, form.integers([2])], into="samples")
-        return form.model([helper.make_opsetid("", OPSET)], IR_VERSION)
+        wanted = self.margins.cropped(self.names[self.cut.samples], Reach(0, 0), axis=3)
+        samples = form.add("Squeeze", [wanted, form.integers([2])])
+        return _model(form, samples, [helper.make_opsetid("", OPSET)], IR_VERSION)
 
     def _rewritten(self, node: onnx.NodeProto) -> str:
         if node.op_type == "Conv":
@@ -152,12 +115,8 @@ class _Rewriting:
             return self._upsampling(node)
         if node.op_type not in POINTWISE:
             raise ModelUnsupported("the decoder cannot be rewritten", f"it has a {node.op_type}")
-        copy = onnx.NodeProto()
-        copy.CopyFrom(node)
-        copy.input[:] = [self.names[name] if name in self.timed else self._beside(name) for name in node.input]
-        copy.output[:] = [f"rewritten/{node.output[0]}"]
-        self.form.nodes.append(copy)
-        return str(copy.output[0])
+        inputs = [self.names[name] if name in self.timed else self._beside(name) for name in node.input]
+        return self.form.copy(node, inputs)
 
     def _beside(self, name: str) -> str:
         """Return an operand that does not run along time in a shape that fits [1, channels, 1, time]."""
@@ -210,7 +169,7 @@ class _Rewriting:
             1,
         )
         spread = self._side_by_side(phases, weights.shape[1])
-        left, right = self._spare(node.output[0], stride)
+        left, right = self.margins.spare(self.needs[node.output[0]], stride)
         left, right = (
             self.form.add("Add", [side, self.form.integers([pad])]) for side, pad in ((left, before), (right, after))
         )
@@ -221,19 +180,6 @@ class _Rewriting:
         """Turn [batch, stride * channels, 1, n] into [batch, 1, n * stride, channels]."""
         rows = self.form.add("Transpose", [phases], perm=[0, 2, 3, 1])
         return self.form.add("Reshape", [rows, self.form.integers([0, 1, -1, channels])])
-
-    def _spare(self, tensor: str, stride: int) -> tuple[str, str]:
-        """Return how much context after an upsampling nobody needs, and keep count of what remains."""
-        need = self.needs[tensor]
-        self.left, spare_left = self._kept_and_spare(self.left, stride, need.left)
-        self.right, spare_right = self._kept_and_spare(self.right, stride, need.right)
-        return spare_left, spare_right
-
-    def _kept_and_spare(self, margin: str, stride: int, need: int) -> tuple[str, str]:
-        form = self.form
-        there = form.add("Mul", [margin, form.integers([stride])])
-        kept = form.add("Min", [there, form.integers([need])])
-        return kept, form.add("Sub", [there, kept])
 
 
 def _polyphase(weights: np.ndarray, stride: int) -> np.ndarray:

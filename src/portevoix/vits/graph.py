@@ -13,7 +13,7 @@ import onnx
 from onnx import numpy_helper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
 TRANSPARENT = frozenset({"Identity", "Transpose", "Cast", "Squeeze", "Unsqueeze"})
@@ -85,6 +85,28 @@ class Graph:
         """Return the stored tensors that the nodes read."""
         used = {name for node in nodes for name in node.input}
         return [tensor for name, tensor in self._initializers.items() if name in used]
+
+    def rewired(
+        self,
+        nodes: Iterable[onnx.NodeProto],
+        names: Mapping[str, str] | None = None,
+        weights: Iterable[onnx.TensorProto] = (),
+    ) -> onnx.ModelProto:
+        """Return the model with other nodes, renamed tensors and more weights, without what nobody reads."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
+        model.graph.initializer.extend(weights)
+        for node in model.graph.node:
+            node.input[:] = [(names or {}).get(name, name) for name in node.input]
+        needed = Graph(model).above(self.outputs)
+        del model.graph.node[:]
+        model.graph.node.extend(needed)
+        read = Graph(model).weights(needed)
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(read)
+        return model
 
 
 def attribute(node: onnx.NodeProto, name: str, default: list[int]) -> list[int]:

@@ -18,16 +18,18 @@ from portevoix.vits.parts import Parts
 from portevoix.vits.sessions import CPU, Device, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    import onnx
+
     from portevoix.vits.config import VoiceConfig
-    from portevoix.vits.network import Encoding, Precision
+    from portevoix.vits.network import Precision
 
 logger = logging.getLogger(__name__)
 
 LARGEST_ERROR = 1e-4
-LARGEST_ENCODER_ERROR = 1e-5
+LARGEST_PART_ERROR = 1e-5
 LEAST_DB = 20.0
 CHUNK_FRAMES = 37
 """Of no particular size, so that the proof crosses joints at odd places."""
@@ -118,7 +120,7 @@ def speak(network: SplitNetwork, ids: np.ndarray, manner: Manner) -> np.ndarray:
 def _latents(network: SplitNetwork, ids: np.ndarray, manner: Manner) -> tuple[Expansion, np.ndarray]:
     expansion = Expansion.empty(network.facts.channels).grown(network.encode(ids, 0, manner))
     prior = expansion.prior(0, expansion.frames, Noise(manner.seed), manner)
-    return expansion, network.flow(prior, manner)
+    return expansion, network.flow(prior, 0, 0, manner)
 
 
 def prove(network: SplitNetwork, whole: WholeNetwork, config: VoiceConfig) -> None:
@@ -171,36 +173,54 @@ def _candidates(model: Path, config: VoiceConfig) -> list[Parts]:
         draws_durations=voice.draws_durations,
         has_speakers=voice.has_speakers,
     )
-    simple, plain, flow = (part.SerializeToString() for part in (voice.encoder, voice.plain_encoder, voice.flow))
-    encoder = faithful_encoder(simple, plain, facts, config)
+    encoder = faithful(voice.encoder, voice.plain_encoder, lambda part: _said(part, facts, config))
+    flow = faithful(voice.flow, voice.plain_flow, lambda part: _flowed(part, facts, config))
     decoders = [decoder for decoder in (voice.decoder, voice.plain_decoder) if decoder is not None]
     return [
         Parts(facts, {"encoder": encoder, "flow": flow, "decoder": decoder.SerializeToString()}) for decoder in decoders
     ]
 
 
-def faithful_encoder(simple: bytes, plain: bytes, facts: Facts, config: VoiceConfig) -> bytes:
-    """Return a simplified encoder where it says what the plain one says, else the plain one; both are models."""
+def faithful(
+    simple: onnx.ModelProto | None, plain: onnx.ModelProto, results: Callable[[bytes], list[np.ndarray]]
+) -> bytes:
+    """Return the simple form of a part where it gives the results of the plain one, else the plain one."""
+    stock = bytes(plain.SerializeToString())
+    if simple is None:
+        return stock
+    fast = bytes(simple.SerializeToString())
     try:
-        one, other = (_said(model, facts, config) for model in (plain, simple))
-        is_same = all(_is_same(here, there) for here, there in zip(one, other, strict=True))
+        pairs = zip(results(fast), results(stock), strict=True)
+        if all(np.allclose(one, other, LARGEST_PART_ERROR, LARGEST_PART_ERROR) for one, other in pairs):
+            return fast
     except (ModelBroken, EngineFailed):
-        is_same = False
-    if not is_same:
-        logger.warning("encoder.not_simplified")
-    return simple if is_same else plain
+        pass
+    logger.warning("part.not_simplified", extra={"part": plain.graph.name})
+    return stock
 
 
-def _said(encoder: bytes, facts: Facts, config: VoiceConfig) -> list[Encoding]:
+def _said(encoder: bytes, facts: Facts, config: VoiceConfig) -> list[np.ndarray]:
+    """Return what an encoder says about the probes, and about the beginning of one."""
     session = open_session("encoder", encoder)
     network = SplitNetwork(facts, session, session, session)
-    return [network.encode(ids, 0, Manner(config.default_speaker, seed=1)) for ids in probe_sentences(config)]
+    sentences = [ids[:count] for count in (1, len(PROBE_PHONEMES), None) for ids in probe_sentences(config)]
+    encodings = [network.encode(ids, 0, Manner(config.default_speaker, seed=1)) for ids in sentences]
+    return [values for one in encodings for values in (one.means, one.deviations, one.durations)]
 
 
-def _is_same(one: Encoding, other: Encoding) -> bool:
-    pairs = ((one.means, other.means), (one.deviations, other.deviations))
-    is_near = all(np.allclose(here, there, LARGEST_ENCODER_ERROR, LARGEST_ENCODER_ERROR) for here, there in pairs)
-    return is_near and np.array_equal(one.durations, other.durations)
+def _flowed(flow: bytes, facts: Facts, config: VoiceConfig) -> list[np.ndarray]:
+    """Return what a flow makes of noise: of a frame, of some, and of the middle of some."""
+    session = open_session("flow", flow)
+    network = SplitNetwork(facts, session, session, session)
+    noise = np.random.default_rng(0).standard_normal((facts.channels, TIMED_FRAMES), dtype=np.float32)
+    manner = Manner(config.default_speaker)
+    before, after = (min(reach, TIMED_FRAMES // 3) for reach in facts.flow_reach)
+    return [
+        network.flow(noise[:, :1], 0, 0, manner),
+        network.flow(noise, 0, 0, manner),
+        network.flow(noise, 0, after, manner),
+        network.flow(noise, before, after, manner),
+    ]
 
 
 def _fastest(candidates: list[Parts], config: VoiceConfig, device: Device) -> tuple[Parts, float]:

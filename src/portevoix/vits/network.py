@@ -121,8 +121,8 @@ class Network(Protocol):
     def encode(self, ids: np.ndarray, first: int, manner: Manner) -> Encoding:
         """Encode ids whose first is the sentence's `first`."""
 
-    def flow(self, prior: np.ndarray, manner: Manner) -> np.ndarray:
-        """Turn float32 [channels, frames] of the prior into latents of the same shape."""
+    def flow(self, prior: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
+        """Turn float32 [channels, frames] of the prior into latents, without `before` and `after` frames of context."""
 
     def decode(self, latents: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
         """Turn latents into float32 samples, leaving out `before` and `after` frames of context."""
@@ -156,9 +156,10 @@ class SplitNetwork:
             raise EngineFailed("the voice could not be spoken", "its durations are not finite", "Check the voice file.")
         return Encoding(means[0], np.exp(deviations[0]), durations.ravel().astype(np.int64))
 
-    def flow(self, prior: np.ndarray, manner: Manner) -> np.ndarray:
-        """Turn float32 [channels, frames] of the prior into latents of the same shape."""
-        latents: np.ndarray = self._flow.run({"prior": prior[None], "sid": _speaker(manner)})[0][0]
+    def flow(self, prior: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
+        """Turn float32 [channels, frames] of the prior into latents, without `before` and `after` frames of context."""
+        margins = np.array([before, after], dtype=np.int64)
+        latents: np.ndarray = self._flow.run({"prior": prior[None], "margins": margins, "sid": _speaker(manner)})[0][0]
         return latents
 
     def decode(self, latents: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
@@ -194,9 +195,9 @@ class SparedNetwork:
         """Encode on the device, or on the spare once the device has failed."""
         return self._spared(lambda network: network.encode(ids, first, manner))
 
-    def flow(self, prior: np.ndarray, manner: Manner) -> np.ndarray:
+    def flow(self, prior: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
         """Run the flow on the device, or on the spare once the device has failed."""
-        return self._spared(lambda network: network.flow(prior, manner))
+        return self._spared(lambda network: network.flow(prior, before, after, manner))
 
     def decode(self, latents: np.ndarray, before: int, after: int, manner: Manner) -> np.ndarray:
         """Decode on the device, or on the spare once the device has failed."""

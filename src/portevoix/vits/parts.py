@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FORM = 4
+FORM = 5
 PART_NAMES = ("encoder", "flow", "decoder")
 FACTS_FILE = "facts.json"
 UNFINISHED = ".unfinished-"

@@ -1,55 +1,80 @@
-"""An encoder in fewer steps, which compute the same for a sentence that is spoken alone.
+"""An encoder or a flow in fewer steps, which compute the same for a sentence that is spoken alone.
 
-* Masks of padded ids, which hold nothing but ones when there is one sentence, go.
+* What changes nothing goes: masks of padded ids, which hold nothing but ones when there is one sentence, sums with
+  zeros, slices from the first to the last.
 * A normalisation over channels, which exporters write as nine nodes, becomes the one that onnxruntime has a kernel for;
   onnxruntime joins them itself only where no transposition stands beside them, and here one always does.
 * Zeros around the input of a convolution become the convolution's own padding, so that its input is not copied.
-* A convolution along time becomes one over an image of height 1, for which onnxruntime has its blocked kernels.
+* What is left is laid out in rows, see `portevoix.vits.rows`.
 
 What is not recognised stays as it is. Needs the `onnx` package.
 """
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import TYPE_CHECKING
 
-import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from portevoix.errors import EngineFailed, ModelBroken
-from portevoix.vits.graph import TRANSPARENT, Graph, attribute, number
+from portevoix.errors import EngineFailed, ModelBroken, ModelUnsupported
+from portevoix.vits.attention import attentions
+from portevoix.vits.graph import TRANSPARENT, Graph, attribute
 from portevoix.vits.receptive import timed_tensors
+from portevoix.vits.rows import Layout
 from portevoix.vits.sessions import open_session
+from portevoix.vits.spline import splines
+from portevoix.vits.writer import LAST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+
+    from portevoix.vits.receptive import Reach
 
 LENGTHS = "input_lengths"
-SOURCES = ("input", "duration_noise")
-HEIGHT = "simplified/height"
+SOURCES = ("input", "duration_noise", "prior")
 AXES_AS_INPUT = 13
 """The first opset whose Unsqueeze and Squeeze take their axes as an input."""
+FUNCTIONS: dict[str, Callable[..., float]] = {
+    "Equal": operator.eq,
+    "Exp": math.exp,
+    "Mul": operator.mul,
+    "Neg": operator.neg,
+}
+NEUTRAL = {"Add": 0.0, "Div": 1.0, "Mul": 1.0, "Sub": 0.0}
+"""What an operation's second operand must be everywhere to leave the first one as it is."""
+COMMUTATIVE = frozenset({"Add", "Mul"})
+SQUARED = 2.0
 NORMALISATION = ("Sub", "Pow", "ReduceMean", "Add", "Sqrt", "Div", "Mul", "Add")
 
 
-def simplified(model: onnx.ModelProto) -> onnx.ModelProto:
+def simplified(encoder: onnx.ModelProto) -> onnx.ModelProto:
     """Return an encoder that gives the same results for `input_lengths` equal to the number of ids."""
-    for change in (without_masks, with_joined_norms, with_inner_padding, with_images):
-        model = change(model)
-    return model
+    for change in (without_idle_nodes, with_joined_norms, with_inner_padding, in_rows):
+        encoder = change(encoder)
+    return encoder
 
 
-def without_masks(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model without the products and choices that a mask of all ids leaves without effect."""
+def simplified_flow(flow: onnx.ModelProto, needs: Mapping[str, Reach]) -> onnx.ModelProto:
+    """Return a flow that cuts, on the way, the positions which nobody `needs` any more; it takes `margins`."""
+    return in_rows(without_idle_nodes(flow), needs)
+
+
+def without_idle_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model without nodes that hand on one of their operands as it is."""
     graph = Graph(model)
     timed = set().union(*(timed_tensors(graph.nodes, source) for source in SOURCES))
-    ones, nowhere = _masks(graph)
+    values = _uniform_values(graph)
     names: dict[str, str] = {}
     for node in graph.nodes:
-        if kept := _unmasked(node, ones, nowhere, timed):
+        kept = _handed_on(graph, node, values)
+        if kept is not None and kept in timed:
             names[node.output[0]] = names.get(kept, kept)
-    return _rewired(graph, graph.nodes, names)
+    return graph.rewired(graph.nodes, names)
 
 
 def with_joined_norms(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -59,75 +84,53 @@ def with_joined_norms(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in graph.nodes:
         if (norm := _norm(graph, node)) is not None:
             norms[norm.output[0]] = norm
-    return _rewired(graph, [norms.get(next(iter(node.output), ""), node) for node in graph.nodes], {})
+    return graph.rewired([norms.get(next(iter(node.output), ""), node) for node in graph.nodes])
 
 
 def with_inner_padding(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with zeros around inputs of convolutions made by the convolutions themselves."""
     graph = Graph(model)
-    return _rewired(graph, [_padded(graph, node) for node in graph.nodes], {})
+    return graph.rewired([_padded(graph, node) for node in graph.nodes])
 
 
-def with_images(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with convolutions along time over images of height 1."""
+def in_rows(model: onnx.ModelProto, needs: Mapping[str, Reach] | None = None) -> onnx.ModelProto:
+    """Return the model laid out in rows.
+
+    Raises:
+        ModelUnsupported: its operations are too old for that.
+    """
     if max((entry.version for entry in model.opset_import if not entry.domain), default=0) < AXES_AS_INPUT:
-        return model
+        raise ModelUnsupported("a part cannot be simplified", "its operations are too old")
     graph = Graph(model)
-    weights = [numpy_helper.from_array(np.array([2], dtype=np.int64), HEIGHT)]
-    nodes: list[onnx.NodeProto] = []
+    return Layout(graph, [*attentions(graph), *splines(graph)], needs).model()
+
+
+def _uniform_values(graph: Graph) -> dict[str, float]:
+    """Return the tensors that hold one number everywhere, such as masks of all ids, with that number."""
+    values: dict[str, float] = {}
     for node in graph.nodes:
-        kernel = graph.constant(node.input[1]) if node.op_type == "Conv" else None
-        if kernel is None or kernel.ndim != len(("out", "in", "taps")) or _pads_by_itself(node):
-            nodes.append(node)
-            continue
-        nodes += _over_image(node, kernel.shape[-1])
-        weights.append(numpy_helper.from_array(np.expand_dims(kernel, 2), nodes[-2].input[1]))
-    return _rewired(graph, nodes, {}, weights)
+        value = _uniform_value(graph, node, values)
+        if value is not None:
+            values |= dict.fromkeys(node.output, value)
+    return values
 
 
-def _pads_by_itself(node: onnx.NodeProto) -> bool:
-    return any(entry.name == "auto_pad" and entry.s != b"NOTSET" for entry in node.attribute)
+def _uniform_value(graph: Graph, node: onnx.NodeProto, values: dict[str, float]) -> float | None:
+    if _compares_with_lengths(graph, node):
+        return 1.0
+    if node.op_type == "ConstantOfShape":
+        return float(next((numpy_helper.to_array(entry.t).item() for entry in node.attribute), 0))
+    operands = [values.get(name, _number(graph, name)) for name in node.input]
+    if node.op_type in TRANSPARENT:
+        return operands[0]
+    if node.op_type not in FUNCTIONS or node.input[0] not in values or None in operands:
+        return None
+    return float(FUNCTIONS[node.op_type](*operands))
 
 
-def _over_image(node: onnx.NodeProto, taps: int) -> list[onnx.NodeProto]:
-    """Return the nodes that compute a convolution along time over an image; its weights are to get a height."""
-    result = node.output[0]
-    before, after = attribute(node, "pads", [0, 0])
-    convolution = helper.make_node(
-        "Conv",
-        [f"{result}/image", f"{result}/weights", *node.input[2:]],
-        [f"{result}/convolved"],
-        kernel_shape=[1, taps],
-        pads=[0, before, 0, after],
-        strides=[1, *attribute(node, "strides", [1])],
-        dilations=[1, *attribute(node, "dilations", [1])],
-        group=number(node, "group", 1),
-    )
-    return [
-        helper.make_node("Unsqueeze", [node.input[0], HEIGHT], [f"{result}/image"]),
-        convolution,
-        helper.make_node("Squeeze", [f"{result}/convolved", HEIGHT], [result]),
-    ]
-
-
-def _masks(graph: Graph) -> tuple[set[str], set[str]]:
-    """Return the tensors that hold nothing but ones (or true), and those that are nowhere true."""
-    ones: set[str] = set()
-    nowhere: set[str] = set()
-    for node in graph.nodes:
-        if _compares_with_lengths(graph, node) or (
-            node.op_type in TRANSPARENT | {"Mul"} and all(name in ones for name in node.input[: _operands(node)])
-        ):
-            ones.update(node.output)
-        elif (node.op_type in TRANSPARENT and node.input[0] in nowhere) or (
-            node.op_type == "Equal" and node.input[0] in ones and _is(graph.constant(node.input[1]), 0.0)
-        ):
-            nowhere.update(node.output)
-    return ones, nowhere
-
-
-def _operands(node: onnx.NodeProto) -> int:
-    return 2 if node.op_type == "Mul" else 1
+def _number(graph: Graph, tensor: str) -> float | None:
+    stored = graph.constant(tensor)
+    return float(stored.item()) if stored is not None and stored.size == 1 else None
 
 
 def _compares_with_lengths(graph: Graph, node: onnx.NodeProto) -> bool:
@@ -139,14 +142,20 @@ def _compares_with_lengths(graph: Graph, node: onnx.NodeProto) -> bool:
     return "Range" in positions and "Shape" in positions and reads_lengths and set(end) <= TRANSPARENT | {"Constant"}
 
 
-def _unmasked(node: onnx.NodeProto, ones: set[str], nowhere: set[str], timed: set[str]) -> str | None:
+def _handed_on(graph: Graph, node: onnx.NodeProto, values: dict[str, float]) -> str | None:
     """Return the operand that a node hands on unchanged, None where it does more."""
-    if node.op_type == "Where" and node.input[0] in nowhere:
-        return str(node.input[2])
-    if node.op_type != "Mul":
-        return None
-    kept = [name for name in node.input if name not in ones]
-    return kept[0] if len(kept) == 1 and kept[0] in timed else None
+    if node.op_type == "Slice":
+        return str(node.input[0]) if _takes_all(graph, node) else None
+    if node.op_type == "Where" and node.input[0] in values:
+        return str(node.input[1 if values[node.input[0]] else 2])
+    kept = [name for name in node.input if values.get(name) != NEUTRAL.get(node.op_type)]
+    is_kept = len(kept) == 1 and (node.op_type in COMMUTATIVE or kept[0] == node.input[0])
+    return str(kept[0]) if node.op_type in NEUTRAL and is_kept else None
+
+
+def _takes_all(graph: Graph, node: onnx.NodeProto) -> bool:
+    bounds = [_number(graph, name) for name in node.input[1:]]
+    return bounds[0] == 0 and (bounds[1] or 0) >= LAST and bounds[3:] in ([], [1])
 
 
 def _norm(graph: Graph, mean: onnx.NodeProto) -> onnx.NodeProto | None:
@@ -165,7 +174,7 @@ def _norm(graph: Graph, mean: onnx.NodeProto) -> onnx.NodeProto | None:
     is_norm = (
         centred.input[0] == mean.input[0]
         and scaled.input[0] == centred.output[0]
-        and _is(graph.constant(square.input[1]), 2.0)
+        and _number(graph, square.input[1]) == SQUARED
         and epsilon is not None
         and epsilon.size == 1
         and all(values is not None and values.ndim == 1 for values in (gamma, beta))
@@ -200,7 +209,7 @@ def _padded(graph: Graph, node: onnx.NodeProto) -> onnx.NodeProto:
 
 def _pads_with_zeros(graph: Graph, node: onnx.NodeProto) -> bool:
     mode = next((entry.s for entry in node.attribute if entry.name == "mode"), b"constant")
-    is_zero = all(_is(graph.constant(name), 0.0) for name in node.input[2:] if name)
+    is_zero = all(_number(graph, name) == 0.0 for name in node.input[2:] if name)
     return node.op_type == "Pad" and mode == b"constant" and is_zero
 
 
@@ -217,30 +226,3 @@ def _computed(graph: Graph, tensor: str) -> np.ndarray | None:
         return open_session("constant", model.SerializeToString()).run({})[0]
     except (ModelBroken, EngineFailed):
         return None
-
-
-def _is(values: np.ndarray | None, number: float) -> bool:
-    return values is not None and values.size == 1 and float(values.item()) == number
-
-
-def _rewired(
-    graph: Graph,
-    nodes: Iterable[onnx.NodeProto],
-    names: dict[str, str],
-    weights: Iterable[onnx.TensorProto] = (),
-) -> onnx.ModelProto:
-    """Return the model with other nodes, renamed tensors and more weights, without what nobody reads."""
-    model = onnx.ModelProto()
-    model.CopyFrom(graph.model)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    model.graph.initializer.extend(weights)
-    for node in model.graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
-    needed = Graph(model).above(graph.outputs)
-    del model.graph.node[:]
-    model.graph.node.extend(needed)
-    read = Graph(model).weights(needed)
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(read)
-    return model

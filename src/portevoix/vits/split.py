@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import TensorProto, helper
 
+from portevoix.errors import ModelUnsupported
 from portevoix.vits.cut import Cut, find_cut, unsplittable
 from portevoix.vits.decoder import plain_decoder, rewritten_decoder
 from portevoix.vits.graph import RANDOM, Graph
+from portevoix.vits.margins import with_margins
 from portevoix.vits.receptive import reaches, timed_tensors
-from portevoix.vits.simplification import simplified
+from portevoix.vits.simplification import simplified, simplified_flow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from portevoix.vits.receptive import Reach
 
@@ -36,9 +38,11 @@ class SplitVoice:
     """The parts of a voice as models, and what one must know to run them.
 
     Attributes:
-        encoder: input, input_lengths, scales, [sid], [duration_noise] -> means, deviations, durations; simplified.
+        encoder: input, input_lengths, scales, [sid], [duration_noise] -> means, deviations, durations; simplified, or
+            None where it cannot be.
         plain_encoder: the same as `encoder`, node by node as in the stock graph.
-        flow: prior, [sid] -> latents.
+        flow: prior, margins, [sid] -> latents; in rows.
+        plain_flow: the same as `flow`, node by node as in the stock graph.
         decoder: latents, margins, [sid] -> samples; the fast form, or None where it cannot be written.
         plain_decoder: the same as `decoder`, node by node as in the stock graph.
         flow_reach: frames of the prior needed around the latents that are wanted.
@@ -49,9 +53,10 @@ class SplitVoice:
         has_speakers: whether the parts take `sid`.
     """
 
-    encoder: onnx.ModelProto
+    encoder: onnx.ModelProto | None
     plain_encoder: onnx.ModelProto
-    flow: onnx.ModelProto
+    flow: onnx.ModelProto | None
+    plain_flow: onnx.ModelProto
     decoder: onnx.ModelProto | None
     plain_decoder: onnx.ModelProto
     flow_reach: Reach
@@ -73,22 +78,31 @@ def split(model: onnx.ModelProto) -> SplitVoice:
     flow_nodes = graph.above([cut.latents], stop=[cut.prior])
     decoder_nodes = graph.above([cut.samples], stop=[cut.latents])
     decoder_reaches = reaches(graph, decoder_nodes, cut.latents, cut.samples)
-    flow, flow_reach = _flow(graph, cut, flow_nodes)
+    flow, needs = _flow(graph, cut, flow_nodes)
     plain, hop_samples = plain_decoder(graph, cut, decoder_nodes)
     encoder = _encoder(graph, cut)
     return SplitVoice(
-        encoder=simplified(encoder),
+        encoder=_where_supported(lambda: simplified(encoder)),
         plain_encoder=encoder,
-        flow=flow,
-        decoder=rewritten_decoder(graph, cut, decoder_nodes, decoder_reaches),
+        flow=_where_supported(lambda: simplified_flow(flow, needs)),
+        plain_flow=with_margins(flow),
+        decoder=_where_supported(lambda: rewritten_decoder(graph, cut, decoder_nodes, decoder_reaches)),
         plain_decoder=plain,
-        flow_reach=flow_reach,
+        flow_reach=needs["prior"],
         decoder_reach=decoder_reaches[cut.latents],
         hop_samples=hop_samples,
         channels=_channels(graph, flow_nodes, cut),
         draws_durations=cut.duration_noise is not None,
         has_speakers="sid" in graph.inputs,
     )
+
+
+def _where_supported(write: Callable[[], onnx.ModelProto]) -> onnx.ModelProto | None:
+    """Return the fast form of a part, None where a node is not one that the form knows."""
+    try:
+        return write()
+    except ModelUnsupported:
+        return None
 
 
 def _encoder(graph: Graph, cut: Cut) -> onnx.ModelProto:
@@ -108,8 +122,8 @@ def _encoder(graph: Graph, cut: Cut) -> onnx.ModelProto:
     return part_model(graph, "encoder", nodes=nodes, inputs=inputs, results=results)
 
 
-def _flow(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto]) -> tuple[onnx.ModelProto, Reach]:
-    """Return the flow without its masks, and what it needs around a wanted frame."""
+def _flow(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto]) -> tuple[onnx.ModelProto, dict[str, Reach]]:
+    """Return the flow without its masks, and what each of its tensors needs around a wanted frame."""
     timed = timed_tensors(nodes, cut.prior)
     framewise = graph.below(cut.durations) - graph.below(cut.prior)
     unmasked = [_without_mask(node, timed, framewise) for node in nodes]
@@ -119,10 +133,12 @@ def _flow(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto]) -> tuple[onnx.Mod
         raise unsplittable("its flow takes more than the prior and a speaker")
     inputs = [helper.make_tensor_value_info(cut.prior, TensorProto.FLOAT, [1, "channels", "frames"])]
     inputs += [helper.make_tensor_value_info(name, *MODEL_INPUT_TYPES[name]) for name in speaker]
+    needs = reaches(graph, needed, cut.prior, cut.latents)
+    needs["prior"] = needs[cut.prior]
     model = part_model(
         graph, "flow", nodes=needed, inputs=inputs, results={"latents": cut.latents}, renamed={cut.prior: "prior"}
     )
-    return model, reaches(graph, needed, cut.prior, cut.latents)[cut.prior]
+    return model, needs
 
 
 def _without_mask(node: onnx.NodeProto, timed: set[str], framewise: set[str]) -> onnx.NodeProto:

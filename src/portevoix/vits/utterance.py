@@ -203,8 +203,7 @@ class Utterance:
         before, after = self._facts.flow_reach
         start, stop = max(0, first - before), min(expansion.frames, last + after)
         prior = expansion.prior(start, stop, self._noise, self._manner)
-        latents = self._network.flow(prior, self._manner)
-        return _Segment(first, last, latents[:, first - start : last - start])
+        return _Segment(first, last, self._network.flow(prior, first - start, stop - last, self._manner))
 
     def _keep(self, segment: _Segment) -> list[Piece]:
         """Keep a segment; segments may be ready out of order, and a chunk needs all before its end."""

@@ -335,7 +335,7 @@ def _warm_up(network: Network | WholeNetwork, config: VoiceConfig) -> None:
         return
     network.encode(ids, 0, manner)
     blank = np.zeros((network.facts.channels, 1 + sum(network.facts.decoder_reach)), dtype=np.float32)
-    network.decode(network.flow(blank, manner), *network.facts.decoder_reach, manner)
+    network.decode(network.flow(blank, 0, 0, manner), *network.facts.decoder_reach, manner)
 
 
 def _fingerprint(model: Path) -> str:

@@ -29,8 +29,9 @@ class Sums:
     def encode(self, ids, first, manner):
         return Encoding(np.stack([ids, -ids], 1).astype(np.float32), np.ones((len(ids), 2), np.float32), ids % 5)
 
-    def flow(self, prior, manner):
-        return summed(prior, *self.facts.flow_reach)
+    def flow(self, prior, before, after, manner):
+        latents = summed(prior, *self.facts.flow_reach)
+        return latents[:, before : latents.shape[1] - after]
 
     def decode(self, latents, before, after, manner):
         frames = summed(latents, *self.facts.decoder_reach)[0]
