@@ -117,3 +117,12 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
                 process.wait(0.05)
                 raise AssertionError("the server did not start") from None
     raise AssertionError("the server did not become ready")
+
+
+def throw_at(connection: socket.socket, content: bytes) -> None:
+    """Send all of it, then listen until the server has ended the connection."""
+    with suppress(ConnectionError):
+        connection.sendall(content)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65_536):
+            pass

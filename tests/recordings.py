@@ -26,13 +26,3 @@ def recording(seconds=0.1, level=0.5, hertz=440.0, marks=()):
 
 def mark(start_seconds, end_seconds, start=0, end=1):
     return WordMark(start, end, start_seconds, end_seconds)
-
-
-class HandClock:
-    """A clock that is moved by hand."""
-
-    def __init__(self, seconds=1000.0):
-        self.seconds = seconds
-
-    def __call__(self):
-        return self.seconds

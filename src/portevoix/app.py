@@ -48,6 +48,7 @@ from portevoix.text.respelling import Respelling
 from portevoix.tracing import Tracing
 from portevoix.translate.building import build_translator
 from portevoix.translate.memory import TranslationMemory
+from portevoix.translate.preparation import converting
 from portevoix.translate.translator import Translator
 from portevoix.watch import Watch
 
@@ -238,8 +239,8 @@ def _shared_library(settings: Settings, beside: App | None) -> Library | None:
     """Return the running app's library where the settings ask for the same, so that downloads go on."""
     if beside is None:
         return None
-    before = beside.settings
-    now, then = ((one.models, one.data_folder, one.voice_folders) for one in (settings, before))
+    now, then = ((one.models, one.data_folder, one.voice_folders, one.rooms_folder, one.translation_models_folder)
+                 for one in (settings, beside.settings))  # fmt: skip
     return beside.library if now == then else None
 
 
@@ -247,8 +248,7 @@ def _shared_rooms(settings: Settings, beside: App | None) -> Installations | Non
     """Return the running app's installations where the settings ask for the same, so that they go on."""
     if beside is None:
         return None
-    before = beside.settings
-    now, then = ((one.rooms, one.data_folder, one.models.offline) for one in (settings, before))
+    now, then = ((one.rooms, one.data_folder, one.models.offline) for one in (settings, beside.settings))
     return beside.rooms if now == then else None
 
 
@@ -264,18 +264,25 @@ def _shared_level(
         isinstance(level.engine, kind)
         and before.backends[kind.name] == backend
         and level.settings == _level_settings(backend, settings, patience_seconds)
-        and before.circuit_breaker == settings.circuit_breaker
-        and _surroundings(before, system_clock) == _surroundings(settings, system_clock)
+        and _treats_alike(before, settings)
     )
     return level if is_alike else None
 
 
+def _treats_alike(before: Settings, settings: Settings) -> bool:
+    """Tell whether an engine would have the same breaker and the same surroundings."""
+    surroundings, former = (_surroundings(one, system_clock) for one in (settings, before))
+    return before.circuit_breaker == settings.circuit_breaker and former == surroundings
+
+
 def _translator(settings: Settings, max_text_length: int | None, beside: App | None, clock: Clock) -> Translator:
-    """Return the running app's translator where the settings ask for the same, else a new one."""
-    wanted, before = settings.translation, beside.settings if beside else None
-    if beside and before and (before.translation, before.data_folder) == (wanted, settings.data_folder):
-        return beside.translator
+    """Return the running app's translator where the new one would be the same, else a new one."""
+    wanted = settings.translation
     longest = settings.advanced.max_text_length if max_text_length is None else max_text_length
+    if beside is not None and _treats_alike(beside.settings, settings) and (
+        (beside.settings.translation, beside.speaker.settings.max_text_length) == (wanted, longest)
+    ):  # fmt: skip
+        return beside.translator
     return build_translator(
         wanted.engines, _surroundings(settings, clock),
         TranslationMemory(wanted.cache_characters, wanted.cache_ttl_seconds, clock=clock),
@@ -319,7 +326,8 @@ def _library(settings: Settings, clock: Clock, beside: App | None) -> Library:
     hub = hub_of(os.environ, endpoint=wanted.endpoint, is_offline=wanted.offline)
     listeners = tuple(beside.library.downloads.listeners) if beside else ()
     downloads = Downloads(hub, limits, listeners=listeners, clock=clock)
-    return Library(Store(folder), downloads, settings.models_folder)
+    finish = converting(settings.models_folder, settings.translation_models_folder, settings.rooms_folder)
+    return Library(Store(folder), downloads, settings.models_folder, finish=finish)
 
 
 def _residency_limits(settings: Settings) -> ResidencyLimits:
@@ -349,9 +357,8 @@ def _cache(settings: Settings, clock: Clock) -> SpeechCache | None:
     if not wanted.enabled:
         return None
     memory = MemoryTier(int(wanted.max_size_mb * MEGABYTE), wanted.ttl_seconds, clock=clock)
-    if not wanted.disk_enabled:
-        return SpeechCache(memory)
-    disk = DiskTier(settings.speech_folder, int(wanted.disk_max_size_mb * MEGABYTE), wanted.disk_ttl_seconds)
+    room_bytes = int(wanted.disk_max_size_mb * MEGABYTE)
+    disk = DiskTier(settings.speech_folder, room_bytes, wanted.disk_ttl_seconds) if wanted.disk_enabled else None
     return SpeechCache(memory, disk)
 
 

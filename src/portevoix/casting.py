@@ -42,9 +42,12 @@ def find_voice(levels: Sequence[Level], wanted: str) -> Voice:
     Where no voice is written so, one that differs in capitals alone is meant.
 
     Raises:
-        VoiceNotFound: no level knows it; suggests the nearest names.
+        VoiceNotFound: no level knows it, or there is no such engine; suggests the nearest names.
     """
     engine, _, name = wanted.rpartition(":")
+    if engine and engine not in (engines := [level.name for level in levels]):
+        raise VoiceNotFound(f"voice {wanted[:80]!r} is not known", f"there is no such engine, but {', '.join(engines)}",
+                            _did_you_mean(engine, engines) or "Run `portevoix engines`.", param="voice")  # fmt: skip
     voices = [voice for level in levels if engine in ("", level.name) for voice in level.engine.voices()]
     matching = [voice for voice in voices if voice.name == name]
     matching = matching or [voice for voice in voices if voice.name.casefold() == name.casefold()]

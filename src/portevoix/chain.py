@@ -51,12 +51,18 @@ class _Entrant:
 class Chain:
     """Speak each sentence with the best level that can."""
 
-    def __init__(self, levels: Sequence[Level], *, clock: Clock = system_clock, keeps_order: bool = False) -> None:
-        """Ask `levels` by their priority for the language, or as they stand; the caller owns and closes them."""
+    def __init__(
+        self, levels: Sequence[Level], *, clock: Clock = system_clock, keeps_order: bool = False,
+        leaving: set[asyncio.Task[None]] | None = None,
+    ) -> None:  # fmt: skip
+        """Ask `levels` by their priority for the language, or as they stand; the caller owns and closes them.
+
+        A part of another chain has in common with it who is `leaving`, so that either waits for all of them.
+        """
         self._keeps_order = keeps_order
         self.levels = tuple(levels if keeps_order else sorted(levels, key=lambda level: level.settings.priority))
         self._clock = clock
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set() if leaving is None else leaving
 
     async def meet(self) -> None:
         """Learn the voices of engines that know them only once they are loaded."""
@@ -67,7 +73,7 @@ class Chain:
     def only(self, *names: str) -> Chain:
         """Return a chain of the named levels alone."""
         chosen = [level for level in self.levels if level.name in names]
-        return Chain(chosen, clock=self._clock, keeps_order=self._keeps_order)
+        return self._part(chosen, keeps_order=self._keeps_order)
 
     def ordered(self, names: Sequence[str]) -> Chain:
         """Return a chain that asks the named levels in the order of their names.
@@ -75,7 +81,10 @@ class Chain:
         Raises:
             EngineNotFound: there is no level of a name.
         """
-        return Chain([find_level(self.levels, name) for name in names], clock=self._clock, keeps_order=True)
+        return self._part([find_level(self.levels, name) for name in names], keeps_order=True)
+
+    def _part(self, levels: Sequence[Level], *, keeps_order: bool) -> Chain:
+        return Chain(levels, clock=self._clock, keeps_order=keeps_order, leaving=self._leaving)
 
     def for_language(self, language: str) -> tuple[Level, ...]:
         """Return the levels in the order in which they are asked for a text of this language."""
@@ -130,7 +139,11 @@ class Chain:
     async def _passage(self, passage: _Passage, waiting: list[Candidate], run: Run) -> AsyncGenerator[AudioChunk, None]:
         """Let one level speak from where the passage begins, to the end or until it breaks."""
         began = self._clock()
-        if (recording := await self._recall(passage.utterance, waiting, run)) is not None:
+        recording = await self._recall(passage.utterance, waiting, run)
+        if recording is None and await run.take_turn():  # somebody may have spoken it meanwhile
+            began = self._clock()
+            recording = await self._recall(passage.utterance, waiting, run)
+        if recording is not None:
             candidate = waiting[0]
             run.note_own_voice(candidate, passage.utterance)
             run.note(candidate, "spoke", is_cached=True, first_audio_seconds=self._clock() - began,
@@ -141,6 +154,7 @@ class Chain:
         winner = await self._first_to_speak(passage.utterance, waiting, run)
         run.note_own_voice(winner.candidate, passage.utterance)
         async with aclosing(winner.chunks) as rest:
+            await run.drop_ahead()  # begun for this sentence by somebody who was not asked for it after all
             try:
                 for chunk in winner.lead.result():
                     yield passage.heard(chunk)

@@ -155,6 +155,23 @@ class KeepsProcesses(Protocol):
 
 
 @runtime_checkable
+class RaisesAlarms(Protocol):
+    """An engine that tells somebody when it is asked to speak."""
+
+    def mute(self) -> None:
+        """Raise no alarm from now on: what follows is a trial."""
+
+    async def try_alarm(self, *, rings: bool) -> str:
+        """Return in words that an alarm would arrive, "" where nobody is to be told; `rings` sends a test.
+
+        Raises:
+            EngineFailed: it would not, or the test did not.
+            InvalidParameter: where it goes is no address.
+            NotAllowed: it may not go there.
+        """
+
+
+@runtime_checkable
 class LoadsVoices(Protocol):
     """Say of an engine that is ready that it loads a voice when it is asked for, and may be waited for then."""
 

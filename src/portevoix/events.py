@@ -77,8 +77,3 @@ class FanOut:
         """Tell all of them."""
         for hook in tuple(self.hooks):
             hook(event)
-
-
-def fan_out(*hooks: Hook) -> FanOut:
-    """Return a hook that passes each event to all of `hooks`, in order."""
-    return FanOut(*hooks)

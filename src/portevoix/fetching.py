@@ -98,7 +98,7 @@ class Fetching:
         """Serve `app`, whose downloads are counted and logged from now on; `pause` waits between attempts."""
         self._app = app
         self._pause = pause
-        self._told = ""
+        self._told: dict[str, str] = {}
         observe_downloads(app)
 
     async def run(self) -> None:
@@ -134,7 +134,8 @@ class Fetching:
 
     def _tell(self, model: Model, error: PortevoixError) -> None:
         """Log a failure once, not again for each attempt that fails in the same way."""
-        is_news, self._told = error.code != self._told, error.code
+        is_news = error.code != self._told.get(model.name)
+        self._told[model.name] = error.code
         severity = logging.WARNING if isinstance(error, EngineError) else logging.ERROR
         facts = {"model": model.name, "code": error.code, "why": str(error), "hint": error.hint}
         logger.log(severity if is_news else logging.DEBUG, "voice.not_fetched", extra=facts)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+LOCK_SECONDS = 0.5
+"""Pause between two attempts to get a lock that another process has."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -61,6 +66,14 @@ def take_lock(path: Path) -> IO[bytes] | None:
             raise
     file.close()
     return None
+
+
+def wait_for_lock(take: Callable[[], IO[bytes] | None], tell: Callable[[str], object]) -> IO[bytes]:
+    """Return what `take` returns, asked again and again while it is None; `tell` hears `waiting` each time."""
+    while (lock := take()) is None:
+        tell("waiting")
+        time.sleep(LOCK_SECONDS)
+    return lock
 
 
 def drop_lock(file: IO[bytes], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from portevoix.casting import Candidate
@@ -10,6 +11,9 @@ from portevoix.errors import CannotClone, EngineError
 from portevoix.events import Attempted, Hook, ignore
 from portevoix.headstart import HeadStart
 from portevoix.speech import Attempt, Outcome, Utterance
+
+Turn = Callable[[], Awaitable[bool]]
+"""Wait for a turn to work, and return whether others had to end before."""
 
 
 @dataclass
@@ -28,7 +32,8 @@ class Run:
         revived: engines whose process died in this sentence and that are asked once more.
         clock: the time.
         ahead: what an engine has begun with for the sentence after, or None.
-        began: when the request did, by that clock.
+        turn: waited for before an engine is asked for the first time, or None.
+        began: when the request did, by that clock; waiting for a turn moves it on.
     """
 
     request_id: str = ""
@@ -42,11 +47,21 @@ class Run:
     revived: set[str] = field(default_factory=set)
     clock: Clock = system_clock
     ahead: HeadStart | None = None
+    turn: Turn | None = None
     began: float = field(init=False)
 
     def __post_init__(self) -> None:
         """Note when it begins."""
         self.began = self.clock()
+
+    async def take_turn(self) -> bool:
+        """Wait for a turn, unless it has been taken or none is needed; return whether others had to end before."""
+        if self.turn is None:
+            return False
+        turn, self.turn, asked = self.turn, None, self.clock()
+        has_waited = await turn()
+        self.began += self.clock() - asked
+        return has_waited
 
     def end_sentence(self) -> None:
         """Go on to the next sentence."""

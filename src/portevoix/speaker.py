@@ -25,7 +25,7 @@ from portevoix.errors import (
 from portevoix.events import Hook, Spoken, ignore
 from portevoix.headstart import later
 from portevoix.joint import Joint
-from portevoix.run import Run
+from portevoix.run import Run, Turn
 from portevoix.speech import (
     SPEED_RANGE,
     Parameter,
@@ -131,19 +131,22 @@ class Speaker:
         self._notify = notify
         self._numbers = itertools.count(1)
 
-    async def open(self, request: SpeechRequest, text: AsyncIterator[str] | None = None) -> Speech:
+    async def open(
+        self, request: SpeechRequest, text: AsyncIterator[str] | None = None, turn: Turn | None = None
+    ) -> Speech:
         """Begin to speak and return once the first audible frame is there.
 
         Args:
             request: what to say and how.
             text: more text, arriving while what is there is spoken; comes after `request.text`.
+            turn: waited for before an engine is asked: what is all in the cache needs none.
 
         Raises:
             RequestError: the request cannot be served as it stands.
             ChainExhausted: nobody could speak.
             Overloaded: there is too much to do.
         """
-        telling = _Telling(self, request)
+        telling = _Telling(self, request, turn)
         stream = telling.stream(text)
         ahead = read_ahead(stream, self.settings.read_ahead_seconds)
         try:
@@ -227,7 +230,7 @@ class Speaker:
 class _Telling:
     """Tell one request: the pipeline's state while it runs."""
 
-    def __init__(self, speaker: Speaker, request: SpeechRequest) -> None:
+    def __init__(self, speaker: Speaker, request: SpeechRequest, turn: Turn | None) -> None:
         self._speaker = speaker
         settings = speaker.settings
         self._preparation = Preparation(settings.max_piece_length, settings.sanitizes_text, settings.respell)
@@ -236,9 +239,8 @@ class _Telling:
         request = speaker.borrowed(request)
         self._request = request if request.request_id else replace(request, request_id=uuid.uuid4().hex[:12])
         self._run = Run(self._request.request_id, reads_cache=request.reads_cache, hook=speaker._notify,  # noqa: SLF001
-                        takes_silence=request.takes_silence, clock=self._clock)  # fmt: skip
+                        takes_silence=request.takes_silence, clock=self._clock, turn=turn)  # fmt: skip
         self._number = next(speaker._numbers)  # noqa: SLF001
-        self._began = self._clock()
         self._report = SpeechReport(self._request.request_id)
 
     def report(self) -> SpeechReport:
@@ -262,7 +264,7 @@ class _Telling:
         finally:
             await self._run.drop_ahead()
             self._finish()
-            seconds = self._clock() - self._began
+            seconds = self._clock() - self._run.began
             self._speaker._notify(Spoken(self.report(), status, seconds, code))  # type: ignore[arg-type]  # noqa: SLF001
 
     async def _spoken(self, sentences: AsyncGenerator[list[str], None]) -> AsyncGenerator[AudioChunk, None]:
@@ -315,7 +317,7 @@ class _Telling:
         """Return how long the listener is busy with what has been spoken already."""
         if self._report.first_audio_seconds is None:
             return 0.0
-        heard_since = self._clock() - self._began - self._report.first_audio_seconds
+        heard_since = self._clock() - self._run.began - self._report.first_audio_seconds
         return max(0.0, self._report.audio_seconds - heard_since)
 
     async def _joined(self, sentences: AsyncGenerator[list[str], None]) -> AsyncGenerator[AudioChunk, None]:
@@ -335,7 +337,7 @@ class _Telling:
             source = chunk.source
             self._report = report = replace(
                 report, engine=source.engine, voice=source.voice, is_cached=source.is_cached,
-                first_audio_seconds=self._clock() - self._began,
+                first_audio_seconds=self._clock() - self._run.began,
             )  # fmt: skip
             self._judge()
             report = self._report

@@ -20,6 +20,9 @@ async def see_through(work: Coroutine[Any, Any, object]) -> None:
 
     `asyncio.shield` alone keeps the work alive, but leaves it behind; waiting for it after that ends with a second
     cancel. Work that is to be seen through must end by itself, soon.
+
+    Raises:
+        Exception: what the work raised; the cause of the `CancelledError` where this was cancelled as well.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

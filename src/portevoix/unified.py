@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -110,6 +111,8 @@ class UnifiedTTSManager:
     ) -> TTSResult:  # fmt: skip
         """Speak `text` and return all of it; `async_workers` of the configuration are spoken at once, others wait.
 
+        What is in the cache waits for nobody.
+
         Args:
             text: what to say; empty or longer than `max_text_length` is answered with an error.
             voice: name of a voice, or None for the best one of the language.
@@ -163,8 +166,14 @@ class UnifiedTTSManager:
 
     async def _speak(self, request: SpeechRequest) -> tuple[bytes, str]:
         """Return a WAV file and who spoke; runs on the manager's own loop."""
-        async with self._turns:
-            speech = await self.app.speaker.open(request)
+        async with AsyncExitStack() as held:
+
+            async def take_turn() -> bool:
+                is_full = self._turns.locked()
+                await held.enter_async_context(self._turns)
+                return is_full
+
+            speech = await self.app.speaker.open(request, turn=take_turn)
             samples = [chunk.samples async for chunk in speech]
         report = speech.report
         used = TTSBackendType.CACHE.value if report.is_cached else report.engine

@@ -9,7 +9,8 @@ import pytest
 from portevoix.cache.cache import SpeechCache
 from portevoix.cache.disk import DiskTier
 from portevoix.cache.memory import MemoryTier
-from tests.recordings import HandClock, mark, recording
+from tests.hand_clock import HandClock
+from tests.recordings import mark, recording
 
 BOUND = 20_000
 TTL_SECONDS = 60

@@ -6,7 +6,9 @@ import json
 import signal
 import socket
 import subprocess
+import threading
 import wave
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -259,6 +261,49 @@ def test_checks_every_engine(shell, tmp_path):
         assert rows[name]["spoke"] == name
         assert rows[name]["real_time_factor"] > 0
         assert is_audible(samples_of(tmp_path / rows[name]["file"]))
+
+
+@pytest.fixture
+def alarms(shell):
+    """Return the alarms that a real webhook, which the program is told of, has got."""
+    got = []
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Webhook) as server:
+        silence = "PORTEVOIX_BACKENDS__SILENT_EMERGENCY__"
+        url = f"http://127.0.0.1:{server.server_port}/alarm"
+        shell.variables |= {f"{silence}ALERT_WEBHOOK": url, f"{silence}ALLOW_PRIVATE_WEBHOOK": "true"}
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield got
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("option", "verdict", "events"), [((), "reachable", []), (("--ring",), "rang", ["alert.tested"])]
+)
+def test_a_check_pages_nobody_unless_it_is_to_ring(shell, alarms, option, verdict, events):
+    finished = shell.run("check", "--json", "-o", "heard", *option)
+    assert finished.returncode == 0, words(finished)
+    rows = {row["tried"]: row for row in json.loads(finished.stdout)}
+    assert (rows["silent_emergency"]["verdict"], rows["alarm"]["verdict"]) == ("silent as meant", verdict)
+    assert [alarm["event"] for alarm in alarms] == events
+
+
+def test_a_check_fails_when_an_alarm_would_not_arrive(shell):
+    shell.variables["PORTEVOIX_BACKENDS__SILENT_EMERGENCY__ALERT_WEBHOOK"] = "http://127.0.0.1:9/"
+    finished = shell.run("check", "--json")
+    assert finished.returncode == 5
+    assert json.loads(finished.stdout)[-1]["verdict"] == "FAILED"
 
 
 def test_shows_who_speaks_when_levels_are_switched_off(shell):

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
@@ -22,17 +21,10 @@ from tests.e2e.command_line import CommandLine
 from tests.e2e.test_serve import process, running
 from tests.scripted import kind
 from tests.served import SILENT, make_app, served
+from tests.waiting import until
 
 WORDS = "mot " * 2000
 ORDER = {"model": "tts-1", "voice": "alpha-en", "response_format": "pcm"}
-
-
-def until(is_so, seconds: float = 60.0) -> None:
-    """Wait for something that happens by itself."""
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def request(port: int, text: str) -> bytes:

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import throw_at
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / ".clients" / "schemathesis" / "bin" / "schemathesis"
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
@@ -73,13 +75,7 @@ def test_random_bytes_end_in_an_answer_or_a_closed_connection(unharmed, examples
     @example(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 3)
     def throw(content):
         with socket.create_connection(("127.0.0.1", unharmed.port), timeout=ANSWER_SECONDS) as connection:
-            try:
-                connection.sendall(content)
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65_536):
-                    pass
-            except ConnectionError:
-                pass
+            throw_at(connection, content)
 
     throw()
     assert httpx.get(f"{unharmed.url}/health/live").status_code == 200

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from tests.fuzzing import throw_at
+
 ANSWER_SECONDS = 120
 PER_EXAMPLE = 12
 
@@ -89,7 +91,7 @@ def test_bytes_in_place_of_frames_end_the_socket(unharmed, examples):
         with socket.create_connection(("127.0.0.1", unharmed.port), timeout=ANSWER_SECONDS) as connection:
             connection.sendall(opening)
             assert connection.recv(65_536).startswith(b"HTTP/1.1 101")
-            _throw(connection, content)
+            throw_at(connection, content)
 
     throw()
 
@@ -102,20 +104,9 @@ def test_wyoming_events_and_bytes_end_in_answers_or_a_closed_connection(unharmed
     @example(b"{" * 100_000)
     def throw(content):
         with socket.create_connection(("127.0.0.1", unharmed.wyoming_port), timeout=ANSWER_SECONDS) as connection:
-            _throw(connection, content)
+            throw_at(connection, content)
 
     throw()
     with socket.create_connection(("127.0.0.1", unharmed.wyoming_port), timeout=ANSWER_SECONDS) as connection:
         connection.sendall(b'{"type": "ping", "data": {"text": "still there"}}\n')
         assert b"pong" in connection.recv(65_536)
-
-
-def _throw(connection: socket.socket, content: bytes) -> None:
-    """Send all of it, then listen until the server has ended the connection."""
-    try:
-        connection.sendall(content)
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(65_536):
-            pass
-    except ConnectionError:
-        pass

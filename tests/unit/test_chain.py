@@ -276,6 +276,19 @@ async def test_a_listener_who_leaves_stops_the_work_and_moves_no_breaker() -> No
 
 
 @virtual
+async def test_whoever_waits_for_those_who_were_stopped_waits_for_those_of_a_part_of_the_chain_too() -> None:
+    slow, quick = ScriptedEngine("slow", first_word_seconds=5.0), ScriptedEngine("quick", first_word_seconds=0.1)
+    slow.target_latency_ms = 300
+    whole = chain(slow, quick)
+    for part in (whole.only("slow", "quick"), whole.ordered(["slow", "quick"])):
+        async with aclosing(part.stream(utterance(part))) as chunks:
+            await anext(chunks)
+            assert slow.listeners == 1
+            await whole.settle()
+            assert slow.listeners == 0
+
+
+@virtual
 async def test_a_listener_who_leaves_before_the_first_audio_stops_the_work() -> None:
     engine = ScriptedEngine("a", first_word_seconds=0.5)
     speaking = chain(engine)

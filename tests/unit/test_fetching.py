@@ -164,6 +164,19 @@ async def test_without_a_network_it_says_so_once_and_keeps_trying(
     assert told.hint
 
 
+async def test_each_voice_tells_its_own_reason_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, virtual_pauses
+) -> None:
+    voices = {"PORTEVOIX_BACKENDS__PIPER_NATIVE__VOICES": f"{{fr: {NAME}, en: en_US-lessac-medium}}"}
+    with hub({path: content[::-1] for path, content in CONTENT.items()}) as one, caplog.at_level(logging.INFO):
+        async with opened(tmp_path, one.url, **voices) as app:
+            fetching = asyncio.create_task(Fetching(app, pause=virtual_pauses).run())
+            await virtual_pauses.until(2)
+            fetching.cancel()
+    told = [(record.model, record.code) for record in caplog.records if record.message == "voice.not_fetched"]
+    assert told == [(NAME, "download_corrupt"), ("en_US-lessac-medium", "hub_not_found")]
+
+
 class Pauses:
     """Pauses that end at once, up to a number of them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -10,11 +11,12 @@ from portevoix.cache.cache import SpeechCache
 from portevoix.cache.memory import MemoryTier
 from portevoix.engine import Delivery
 from portevoix.errors import Overloaded
+from portevoix.run import Run
 from portevoix.speaker import Speaker, SpeakerSettings
 from portevoix.speech import SpeechRequest
 from portevoix.vits.admission import Admissions
 from tests.scripted import ScriptedEngine, fails
-from tests.unit.test_chain import chain, now
+from tests.unit.test_chain import chain, now, utterance
 from tests.unit.test_speaker import TEXT, WORDS, speak, words
 from tests.virtual_time import virtual
 
@@ -92,6 +94,21 @@ async def test_one_that_breaks_ahead_of_time_loses_no_word(after_words: int) -> 
     chunks, report = await speak(speaker(engine, other), reads_cache=False)
     assert words(chunks) == WORDS
     assert {one.engine for one in report.attempts} == {"a", "b"}
+
+
+@virtual
+async def test_what_was_begun_ahead_and_another_speaks_is_stopped_at_once() -> None:
+    engine, other = in_process(), in_process("b")
+    speaking, run = chain(engine, other), Run()
+    async with aclosing(speaking.stream(utterance(speaking, SENTENCES[0]), run)) as chunks:
+        async for chunk in chunks:
+            speaking.look_ahead(utterance(speaking, SENTENCES[1]), chunk.source, run)
+    for _ in range(3):
+        speaking.levels[0].breaker.fail()
+    async with aclosing(speaking.stream(utterance(speaking, SENTENCES[1]), run)) as chunks:
+        assert (await anext(chunks)).source.engine == "b"
+        assert (run.ahead, engine.listeners) == (None, 0)
+    assert [one.text for one in other.asked] == [SENTENCES[1]]
 
 
 @virtual

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from portevoix.events import Attempted, BreakerMoved, LookedUp, Spoken, fan_out, ignore
+from portevoix.events import Attempted, BreakerMoved, FanOut, LookedUp, Spoken, ignore
 from portevoix.metrics import Metrics
 from portevoix.speech import Attempt, SpeechReport
 from portevoix.watch import Watch
@@ -132,7 +132,7 @@ def test_two_sets_of_metrics_do_not_mix() -> None:
 
 def test_a_hook_fans_out_in_order() -> None:
     heard: list[str] = []
-    fan_out(lambda _: heard.append("first"), ignore, lambda _: heard.append("last"))(LookedUp("a", is_hit=False))
+    FanOut(lambda _: heard.append("first"), ignore, lambda _: heard.append("last"))(LookedUp("a", is_hit=False))
     assert heard == ["first", "last"]
 
 

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portevoix.audio import AudioChunk
+from portevoix.cache.cache import SpeechCache
+from portevoix.cache.memory import MemoryTier
 from portevoix.chain import Chain
 from portevoix.engine import Phase
 from portevoix.errors import (
@@ -194,6 +196,15 @@ async def test_an_unknown_voice_is_answered_with_near_names() -> None:
 
 
 @virtual
+async def test_a_voice_of_an_engine_that_is_none_is_answered_with_the_engines() -> None:
+    speaking = speaker(ScriptedEngine("piper_native"), ScriptedEngine("sapi_french"))
+    with pytest.raises(VoiceNotFound) as caught:
+        await speaking.open(SpeechRequest(TEXT, voice="piper_natif:piper_native-fr"))
+    assert "there is no such engine, but piper_native, sapi_french" in caught.value.why
+    assert caught.value.hint == "Did you mean piper_native?"
+
+
+@virtual
 async def test_a_voice_can_be_named_with_its_engine() -> None:
     _, report = await speak(speaker(ScriptedEngine("a"), ScriptedEngine("b")), voice="b:b-en")
     assert (report.engine, report.voice) == ("b", "b-en")
@@ -365,3 +376,42 @@ async def test_words_are_respelled_before_anything_else() -> None:
     engine = ScriptedEngine("a")
     await speak(speaker(engine, respell=lambda text: text.replace("*", " fois ")), "Deux*trois.")
     assert engine.asked[0].text == "Deux fois trois."
+
+
+def remembering(engine: ScriptedEngine, events: list[Event]) -> Speaker:
+    cache = SpeechCache(MemoryTier(1_000_000, math.inf))
+    return Speaker(chain(engine, cache=cache), clock=now, notify=events.append)
+
+
+@virtual
+async def test_a_turn_is_taken_once_and_only_where_somebody_has_to_speak() -> None:
+    turns: list[float] = []
+
+    async def take_turn() -> bool:
+        turns.append(now())
+        await asyncio.sleep(10)
+        return False
+
+    events: list[Event] = []
+    speaking = remembering(ScriptedEngine("a", seconds_per_word=0.1), events)
+    for text, taken in ((TEXT, 1), (TEXT, 1), ("Un deux trois. Neuf dix. Onze.", 2)):
+        speech = await speaking.open(SpeechRequest(text, language="fr"), turn=take_turn)
+        assert [chunk async for chunk in speech]
+        assert len(turns) == taken
+    assert all(event.seconds < 5 for event in events if isinstance(event, Spoken)), "waiting is no time of a request's"
+
+
+@virtual
+async def test_who_has_waited_for_a_turn_takes_what_was_spoken_meanwhile() -> None:
+    events: list[Event] = []
+    engine = ScriptedEngine("a")
+    speaking = remembering(engine, events)
+
+    async def take_turn() -> bool:
+        await speak(speaking)
+        return True
+
+    speech = await speaking.open(SpeechRequest(TEXT, language="fr"), turn=take_turn)
+    assert words([chunk async for chunk in speech]) == WORDS
+    assert speech.report.is_cached
+    assert len(engine.asked) == 3

@@ -203,6 +203,24 @@ async def test_so_many_texts_are_spoken_at_once_and_no_more(tmp_path: Path) -> N
     assert 0 < most <= 2
 
 
+async def test_what_is_in_the_cache_waits_for_no_turn(tmp_path: Path) -> None:
+    wanted = only("sapi_french", tmp_path) | {"cache": {"disk_enabled": False}, "advanced": {"async_workers": 1}}
+    async with UnifiedTTSManager(wanted) as manager:
+        assert (await manager.synthesize("Bonjour. À tous.")).success
+        await manager._thread.run(manager._turns.acquire())
+        again = await asyncio.wait_for(manager.synthesize("Bonjour. À tous."), 60)
+        waiting = asyncio.create_task(manager.synthesize("Bonjour. À personne."))
+        known = await asyncio.wait_for(manager.synthesize("Bonjour."), 60)
+        assert not waiting.done()
+        await manager._thread.run(_release(manager._turns))
+        assert (await waiting).backend_used == "sapi_french"
+    assert (again.backend_used, known.backend_used) == ("cache", "cache")
+
+
+async def _release(turns: asyncio.Semaphore) -> None:
+    turns.release()
+
+
 def test_the_metrics_have_their_port(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     wanted = only("sapi_french", tmp_path) | {"monitoring": {"prometheus_enabled": True, "prometheus_port": 0}}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from portevoix.cli.invocation import Invocation, shared_options
-from portevoix.errors import EngineError
+from portevoix.engine import RaisesAlarms
+from portevoix.errors import EngineError, PortevoixError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +28,13 @@ class CheckRow:
     """Show one trial.
 
     Attributes:
-        tried: the engine that was asked, or those that were switched off before it.
+        tried: the engine that was asked, or those that were switched off before it, or `alarm`.
         spoke: the engine that was heard, or None.
         voice: its voice.
         audio_seconds: length of its speech.
         first_audio_ms: when it was first heard.
         real_time_factor: seconds of work for each second of speech.
-        verdict: `audible`, `silent as meant`, `SILENT`, `not ready` or `FAILED`.
+        verdict: `audible`, `silent as meant`, `SILENT`, `not ready` or `FAILED`; of the alarm `reachable` or `rang`.
         file: where to listen to it, or None.
         remark: why not, or why somebody else spoke; and what to do.
     """
@@ -61,19 +62,21 @@ class CheckRow:
     help="Write what was spoken into FOLDER, one WAVE file each.",
 )
 @click.option("--fallback", is_flag=True, help="Switch one level after the other off, and see who speaks instead.")
+@click.option("--ring", is_flag=True, help="Send a test alarm to the webhook, marked as one.")
 @click.option("--lang", metavar="TAG", help="Language to speak; the configured one when not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @shared_options(is_hidden=True)
 @click.pass_obj
-def check(invocation: Invocation, *, folder: Path, fallback: bool, lang: str | None, as_json: bool) -> None:
+def check(invocation: Invocation, *, folder: Path, fallback: bool, ring: bool, lang: str | None, as_json: bool) -> None:
     """Let every engine speak a phrase, and judge whether it can be heard.
 
-    Ends with 5 when an engine that was ready failed, or none can be heard.
+    No alarm is raised: where one is configured, its address is only connected to. Ends with 5 when an engine that was
+    ready failed, none can be heard, or an alarm would not arrive.
     """
     from portevoix.cli.session import run
     from portevoix.cli.tables import print_json, print_table
 
-    rows = run(_rows(invocation, folder, lang, is_fallback=fallback))
+    rows = run(_rows(invocation, folder, lang, is_fallback=fallback, rings=ring))
     if as_json:
         print_json([asdict(row) for row in rows])
     else:
@@ -84,7 +87,9 @@ def check(invocation: Invocation, *, folder: Path, fallback: bool, lang: str | N
         raise click.exceptions.Exit(EngineError.exit_code)
 
 
-async def _rows(invocation: Invocation, folder: Path, lang: str | None, *, is_fallback: bool) -> list[CheckRow]:
+async def _rows(
+    invocation: Invocation, folder: Path, lang: str | None, *, is_fallback: bool, rings: bool
+) -> list[CheckRow]:
     from portevoix.cli.progress import stepping
     from portevoix.cli.session import opened
     from portevoix.cli.trial import phrase, speak_with
@@ -93,12 +98,25 @@ async def _rows(invocation: Invocation, folder: Path, lang: str | None, *, is_fa
     rows = []
     async with opened(invocation) as app:
         await app.load()
+        alarms = [level.engine for level in app.levels if isinstance(level.engine, RaisesAlarms)]
+        for alarm in alarms:
+            alarm.mute()
         language = lang or app.settings.advanced.default_language
         with stepping(_courses(app, is_fallback=is_fallback), "Speaking") as courses:
             for number, (tried, levels) in enumerate(courses, 1):
                 trial = await speak_with(app, levels, phrase(language), language)
                 rows.append(_row(number, tried, levels, trial, folder))
-    return rows
+        tried_alarms = [await _try_alarm(alarm, rings=rings) for alarm in alarms]
+    return [*rows, *(row for row in tried_alarms if row.remark)]
+
+
+async def _try_alarm(alarm: RaisesAlarms, *, rings: bool) -> CheckRow:
+    """Return what came of the alarm, with no remark where none is configured."""
+    try:
+        verdict, remark = "rang" if rings else "reachable", await alarm.try_alarm(rings=rings)
+    except PortevoixError as error:
+        verdict, remark = "FAILED", error.in_full
+    return CheckRow("alarm", None, None, None, None, None, verdict, None, remark)
 
 
 def _courses(app: App, *, is_fallback: bool) -> list[tuple[str, Sequence[Level]]]:

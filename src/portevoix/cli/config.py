@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +16,6 @@ from portevoix.errors import ConfigError, NotWritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from portevoix.config import Loaded
 
 
 @click.group()
@@ -38,7 +35,7 @@ def check(invocation: Invocation, file: Path | None, *, as_json: bool) -> None:
     """
     from portevoix.cli.tables import print_json
 
-    loaded = _load(file or invocation.config)
+    loaded = invocation.examine(file)
     if as_json:
         print_json({"path": loaded.path and str(loaded.path), "problems": [asdict(one) for one in loaded.problems]})
     else:
@@ -200,13 +197,6 @@ def _in_force(outcome: Mapping[str, Any]) -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _load(path: Path | None) -> Loaded:
-    from portevoix.config import load
-    from portevoix.registry import installed_engines
-
-    return load(path, os.environ, installed_engines())
 
 
 def _value(value: object) -> str:

@@ -40,14 +40,13 @@ def convert(invocation: Invocation, name: str, *, quantization: str, python: Pat
 
 async def make_ready(settings: Settings, name: str) -> None:
     """Convert a translation model that was fetched, or say what is to be done for that."""
-    from portevoix.rooms.environments import EnvironmentShelf, install_command
-    from portevoix.translate.preparation import ENVIRONMENT
+    from portevoix.rooms.environments import EnvironmentShelf
+    from portevoix.translate.preparation import left_to_do
 
-    if (target := _target(settings, name)).exists():
+    if (target := settings.translation_models_folder / name).exists():
         click.echo(f"{name} is converted already, in {target}", err=True)
-    elif EnvironmentShelf(settings.rooms_folder).python(ENVIRONMENT) is None:
-        then = f"`{install_command(ENVIRONMENT)}`, then `portevoix models convert {name}`"
-        click.echo(f"To translate with it, it has to be converted once. Run {then}.", err=True)
+    elif todo := left_to_do(name, EnvironmentShelf(settings.rooms_folder)):
+        click.echo(todo, err=True)
     else:
         await _convert(settings, name)
 
@@ -57,13 +56,7 @@ async def _convert(settings: Settings, name: str, **wishes: Any) -> None:
     from portevoix.rooms.environments import EnvironmentShelf
     from portevoix.translate.preparation import prepare_model
 
-    target, rooms = _target(settings, name), EnvironmentShelf(settings.rooms_folder)
+    target, rooms = settings.translation_models_folder / name, EnvironmentShelf(settings.rooms_folder)
     async with ticking(f"{name}  converting"):
         await prepare_model(settings.models_folder / name, target, rooms=rooms, **wishes)
     click.echo(f"{name} is ready, in {target}", err=True)
-
-
-def _target(settings: Settings, name: str) -> Path:
-    """Return where the engine looks for a model."""
-    folder = settings.translation.engines.get("ctranslate2", {}).get("folder")
-    return (Path(folder) if folder else settings.models_folder / "translate") / name

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portevoix.cli.invocation import STANDARD
 from portevoix.codecs import FORMATS, Format, find_format
 from portevoix.errors import UnknownFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STDOUT = "-"
 NAME_WORDS = 6
 NAME_CHARACTERS = 48
 OTHER_SUFFIXES = {".opus": "opus", ".wave": "wav", ".raw": "pcm"}
@@ -54,7 +54,7 @@ def choose(output: str | None, format_name: str | None, *, plays: bool | None, h
     Raises:
         UnknownFormat: no format of that name, or none for files of that suffix.
     """
-    is_stdout = output == STDOUT
+    is_stdout = output == STANDARD
     path = Path(output) if output and not is_stdout else None
     is_free = output is None and plays is None
     return Destination(path, is_stdout, bool(has_sound if is_free else plays), _format(path, format_name))

@@ -36,7 +36,7 @@ def doctor(invocation: Invocation, *, as_json: bool) -> None:
     from portevoix.cli.tables import print_json
 
     invocation.start_logging()
-    findings = run(examine(_examinations(_load(invocation))))
+    findings = run(examine(_examinations(invocation.examine())))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -82,16 +82,6 @@ def _examinations(loaded: Loaded) -> dict[str, Examination]:
         "configuration": lambda: findings.examine_configuration(loaded),
         "network": findings.examine_network,
     }
-
-
-def _load(invocation: Invocation) -> Loaded:
-    """Return the configuration, whatever is wrong with it: that is a finding."""
-    import os
-
-    from portevoix.config import load
-    from portevoix.registry import installed_engines
-
-    return load(invocation.config, os.environ, installed_engines())
 
 
 def _print(finding: Finding) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,6 @@ from portevoix.cli.invocation import Invocation, shared_options
 if TYPE_CHECKING:
     from portevoix.app import App
     from portevoix.level import Level
-
-LOADING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +97,10 @@ def remove(invocation: Invocation, names: tuple[str, ...]) -> None:
 
 
 async def _rows(invocation: Invocation) -> list[EngineRow]:
-    from portevoix.cli.session import opened
+    from portevoix.cli.session import load_in_time, opened
 
     async with opened(invocation) as app:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(app.load(), LOADING_SECONDS)
+        await load_in_time(app)
         asked = [_row(number, level, app) for number, level in enumerate(app.chain.levels, 1)]
     return asked + _others(app)
 
@@ -133,8 +128,9 @@ def _others(app: App) -> list[EngineRow]:
 
 
 def _off(name: str, app: App) -> EngineRow:
-    """Return the row of an engine that is switched off; one that has never been installed is to be installed first."""
+    """Return the row of an engine that is switched off, with what it lacks before it could take part."""
     from portevoix.app import bystander
+    from portevoix.cli.rooms import environment_of
     from portevoix.engine import takes_part
 
     enable, engine = f"Set backends.{name}.enabled: true", bystander(name, app.settings)
@@ -142,5 +138,7 @@ def _off(name: str, app: App) -> EngineRow:
         return EngineRow(None, name, "off", why="the configuration switches it off", what_to_do=enable)
     state = engine.state()
     if state.phase.value == "unavailable":
-        return EngineRow(None, name, "not installed", why=state.why, what_to_do=state.hint)
+        is_lacking_packages = bool(environment_of(type(engine)))
+        return EngineRow(None, name, "not installed" if is_lacking_packages else "off", why=state.why,
+                         what_to_do=state.hint)  # fmt: skip
     return EngineRow(None, name, "off", why="it is installed, and takes part when enabled", what_to_do=enable)

@@ -10,12 +10,12 @@ from urllib.parse import SplitResult, urlsplit
 import click
 
 from portevoix.cli.invocation import Finite, Invocation, shared_options
+from portevoix.net.urls import url_of
 
 SICK = 1
 """Exit code, as container engines want it."""
 
 LIVE, READY = "/health/live", "/health/ready"
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask a server that listens everywhere
 
 
 @click.command()
@@ -57,8 +57,7 @@ class _Answer:
 
 def _configured(invocation: Invocation) -> str:
     server = invocation.read_quietly().settings.server
-    host = EVERYWHERE.get(server.host, server.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
+    return url_of(server.host, server.port)
 
 
 def _ask(address: SplitResult, path: str, timeout_seconds: float) -> _Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,9 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 TRACEBACK_VERBOSITY = 2
 LOG_LEVELS = (None, "INFO", "DEBUG")
+STANDARD = "-"
+"""Stands for standard input in place of a text, and for standard output in place of a file."""
+
 QUIET = "ERROR"
 """What commands log by themselves: they tell in their own words what warnings would repeat."""
 
@@ -74,6 +78,13 @@ class Invocation:
         from portevoix.app import read_configuration
 
         return read_configuration(self.config)
+
+    def examine(self, file: Path | None = None) -> Loaded:
+        """Return the configuration, or `file`, whatever is wrong with it."""
+        from portevoix.config import load
+        from portevoix.registry import installed_engines
+
+        return load(file or self.config, os.environ, installed_engines())
 
     def start_logging(self, log_format: str = "human") -> None:
         """Write log lines to stderr, in `log_format` where the command line does not say how."""

@@ -13,6 +13,7 @@ import click
 from portevoix.cli.conversion import convert, make_ready
 from portevoix.cli.invocation import Invocation, shared_options
 from portevoix.cli.licences import consent_option, require_consent
+from portevoix.cli.progress import REFRESH_SECONDS, bar, clock_face, draw
 from portevoix.clock import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from portevoix.models.progress import Progress
 
 LOG_STEPS = 10
-BAR_CHARACTERS = 24
-REFRESH_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +266,7 @@ class Display:
     def clear(self) -> None:
         """Remove what is drawn."""
         if self._is_seen:
-            click.echo("\r\x1b[K", err=True, nl=False, color=True)
+            draw("")
 
     def _draw(self) -> None:
         now = self._clock()
@@ -277,15 +276,11 @@ class Display:
         under_way = [one for one in self._latest.values() if not one.has_ended]
         if under_way:
             more = f"  and {len(under_way) - 1} more" if len(under_way) > 1 else ""
-            filled = int(under_way[0].ratio * BAR_CHARACTERS)
-            bar = "#" * filled + "-" * (BAR_CHARACTERS - filled)
-            click.echo(f"\r[{bar}] {line(under_way[0])}{more}\x1b[K", err=True, nl=False, color=True)
+            draw(f"{bar(under_way[0].ratio)} {line(under_way[0])}{more}")
 
 
 def line(progress: Progress) -> str:
     """Return how far a download is, in words."""
-    from portevoix.cli.progress import clock_face
-
     if progress.phase != "fetching":
         return f"{progress.model}  {progress.phase}"
     parts = [

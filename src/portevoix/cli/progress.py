@@ -54,12 +54,12 @@ class Progress:
             return
         self._next = now + REFRESH_SECONDS
         self._is_drawn = True
-        click.echo(f"\r{self.line(audio_seconds)}\x1b[K", err=True, nl=False, color=True)
+        draw(self.line(audio_seconds))
 
     def clear(self) -> None:
         """Remove the line."""
         if self._is_drawn:
-            click.echo("\r\x1b[K", err=True, nl=False, color=True)
+            draw("")
             self._is_drawn = False
 
     def line(self, audio_seconds: float) -> str:
@@ -67,9 +67,18 @@ class Progress:
         if self._expected_seconds is None:
             return f"spoken {clock_face(audio_seconds)}"
         share = min(0.99, audio_seconds / self._expected_seconds)
-        filled = int(share * BAR_CHARACTERS)
-        bar = "#" * filled + "-" * (BAR_CHARACTERS - filled)
-        return f"spoken {clock_face(audio_seconds)} of about {clock_face(self._expected_seconds)}  [{bar}]"
+        return f"spoken {clock_face(audio_seconds)} of about {clock_face(self._expected_seconds)}  {bar(share)}"
+
+
+def draw(line: str) -> None:
+    """Write one line on stderr in place of the one before; "" takes it away."""
+    click.echo(f"\r{line}\x1b[K", err=True, nl=False, color=True)
+
+
+def bar(share: float) -> str:
+    """Return a bar of which so much is filled, 0 to 1."""
+    filled = int(share * BAR_CHARACTERS)
+    return f"[{'#' * filled}{'-' * (BAR_CHARACTERS - filled)}]"
 
 
 def clock_face(seconds: float) -> str:
@@ -102,11 +111,11 @@ async def ticking(label: str, *, is_seen: bool | None = None) -> AsyncIterator[N
         yield
     finally:
         await end_tasks(ticks)
-        click.echo("\r\x1b[K", err=True, nl=False, color=True)
+        draw("")
 
 
 async def _tick(label: str, clock: Clock = system_clock) -> None:
     began = clock()
     while True:
-        click.echo(f"\r{label}  {clock_face(clock() - began)}\x1b[K", err=True, nl=False, color=True)
+        draw(f"{label}  {clock_face(clock() - began)}")
         await asyncio.sleep(REFRESH_SECONDS)

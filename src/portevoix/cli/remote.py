@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from portevoix.errors import ConfigError, MachineError, PortevoixError
+from portevoix.net.urls import url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,8 +98,7 @@ def place_of(invocation: Invocation, url: str | None, key: str | None) -> Place:
     """Return the server that the options name."""
     if url is None:
         server = invocation.read().settings.server
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104 - a name
-        url = f"http://{f'[{host}]' if ':' in host.strip('[]') and not host.startswith('[') else host}:{server.port}"
+        url = url_of(server.host, server.port)
     return Place(url.rstrip("/"), key or os.environ.get(KEY_VARIABLE, ""))
 
 

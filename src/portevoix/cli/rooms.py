@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portevoix.cli.progress import REFRESH_SECONDS, bar, draw
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import EngineNotFound
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from portevoix.rooms.progress import Progress
     from portevoix.rooms.recipe import Recipe
 
-BAR_CHARACTERS = 24
-REFRESH_SECONDS = 0.2
 LINES = 10
 """Lines in one installation where nobody looks."""
 
@@ -133,16 +132,14 @@ class Display:
     def clear(self) -> None:
         """Remove what is drawn."""
         if self._is_seen:
-            click.echo("\r\x1b[K", err=True, nl=False, color=True)
+            draw("")
 
     def _draw(self, progress: Progress) -> None:
         now = self._clock()
         if now < self._next_seconds or progress.has_ended:
             return
         self._next_seconds = now + REFRESH_SECONDS
-        filled = int(progress.ratio * BAR_CHARACTERS)
-        bar = "#" * filled + "-" * (BAR_CHARACTERS - filled)
-        click.echo(f"\r[{bar}] {line(progress)}\x1b[K", err=True, nl=False, color=True)
+        draw(f"{bar(progress.ratio)} {line(progress)}")
 
 
 def line(progress: Progress) -> str:

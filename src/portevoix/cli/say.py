@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from portevoix.cli.invocation import Finite, Invocation, shared_options
+from portevoix.cli.invocation import STANDARD, Finite, Invocation, shared_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from portevoix.cli.recital import Recited
 
 F = TypeVar("F", bound="Callable[..., Any]")
-STDIN = "-"
 SPEAKER_DIGITS = 18
 
 
@@ -75,7 +74,7 @@ def speak(invocation: Invocation, text: tuple[str, ...], *, as_json: bool, **wis
     if as_json:
         _print_report(recited)
         return
-    is_stdout_free = wishes["output"] != STDIN
+    is_stdout_free = wishes["output"] != STANDARD
     click.echo(_who_spoke(recited, f", all after {recited.seconds * 1000:.0f} ms"), err=not is_stdout_free)
     if recited.path is not None:
         click.echo(f"Wrote {recited.path}", err=True)
@@ -102,9 +101,9 @@ def _recite(
 def _refuse_contradictions(output: str | None, *, as_json: bool) -> None:
     if output == "":
         raise click.UsageError("-o needs the name of a file")
-    if output == STDIN and as_json:
+    if output == STANDARD and as_json:
         raise click.UsageError("-o - and --json both want standard output")
-    if output == STDIN and sys.stdout.isatty():
+    if output == STANDARD and sys.stdout.isatty():
         raise click.UsageError("-o - would write audio to the terminal; send it to a program or a file")
 
 
@@ -112,7 +111,7 @@ def _source(text: tuple[str, ...]) -> tuple[str, IncomingText | None]:
     """Return the text that was given, and the one that is still to come."""
     from portevoix.cli.incoming import IncomingText
 
-    if text and text != (STDIN,):
+    if text and text != (STANDARD,):
         return " ".join(text), None
     is_readable = sys.stdin is not None and (bool(text) or not sys.stdin.isatty())
     if not is_readable:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOAD_PATIENCE_SECONDS = 5.0
+LISTING_SECONDS = 10.0
+"""How long a list of engines or voices waits for those that are loading."""
 
 
 @asynccontextmanager
@@ -27,6 +29,12 @@ async def opened(invocation: Invocation) -> AsyncIterator[App]:
         yield app
     finally:
         await app.aclose()
+
+
+async def load_in_time(app: App) -> None:
+    """Load every engine, and return after ten seconds though some may still be loading."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(app.load(), LISTING_SECONDS)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

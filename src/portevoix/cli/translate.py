@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portevoix.cli.invocation import Invocation, shared_options
+from portevoix.cli.invocation import STANDARD, Invocation, shared_options
 from portevoix.errors import PortevoixError
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from portevoix.cli.recital import Recital, Recited
     from portevoix.translate.request import Translation, TranslationRequest
     from portevoix.translate.translator import Rendering
-
-STDIN = "-"
 
 
 @click.command()
@@ -57,12 +55,12 @@ async def _translate(
     from portevoix.cli.session import opened
     from portevoix.translate.request import TranslationRequest
 
-    if output == STDIN and as_json:
+    if output == STANDARD and as_json:
         raise click.UsageError("-o - and --json both want standard output")
     request = TranslationRequest(text, target, source, engine, model)
     async with opened(invocation) as app:
         rendering = await app.translator.open(request)
-        telling = _Telling(rendering, is_shown=not as_json, is_stdout_free=output != STDIN)
+        telling = _Telling(rendering, is_shown=not as_json, is_stdout_free=output != STANDARD)
         recited, trouble = None, None
         if says or output or voice or voice_of:
             try:
@@ -135,7 +133,7 @@ class _Telling:
 
 def _source(text: tuple[str, ...]) -> str:
     """Return the text that was given, or all of standard input."""
-    if text and text != (STDIN,):
+    if text and text != (STANDARD,):
         return " ".join(text)
     if sys.stdin is None or (not text and sys.stdin.isatty()):
         raise click.UsageError("There is no text. Give some, or send it to standard input")

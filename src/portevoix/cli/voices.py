@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from portevoix.references.shelf import Consent, StoredVoice
     from portevoix.speech import Voice
 
-LOADING_SECONDS = 10.0
 STORED = "stored"
 
 
@@ -127,11 +124,10 @@ async def _keep(
 
 
 async def _known_voices(invocation: Invocation) -> list[Voice]:
-    from portevoix.cli.session import opened
+    from portevoix.cli.session import load_in_time, opened
 
     async with opened(invocation) as app:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(app.load(), LOADING_SECONDS)
+        await load_in_time(app)
         spoken = [voice for level in app.chain.levels for voice in level.engine.voices()]
         return spoken + [_as_voice(stored, spoken) for stored in app.shelf.list()]
 

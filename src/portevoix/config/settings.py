@@ -363,6 +363,12 @@ class Settings:
         return self.models.folder or self.data_folder / "models"
 
     @property
+    def translation_models_folder(self) -> Path:
+        """Return where converted translation models are kept, which is where their engine looks for them."""
+        folder = self.translation.engines.get("ctranslate2", {}).get("folder")
+        return Path(folder) if folder else self.models_folder / "translate"
+
+    @property
     def rooms_folder(self) -> Path:
         """Return where the environments of heavy engines are."""
         return self.rooms.folder or self.data_folder / "rooms"

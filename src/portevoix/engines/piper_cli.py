@@ -55,9 +55,10 @@ class PiperCliOptions:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """Say what one child speaks like; it cannot be told anything else while it runs."""
+    """Say what one child speaks like; it cannot be told anything else while it runs, nor reads another file."""
 
     voice: str
+    fingerprint: str
     speaker: int | None = None
     speed: float = 1.0
 
@@ -135,7 +136,8 @@ class PiperCli:
                 return
             self._error = None
             self._executable()
-            manner = Manner(self._first_voice().name, self._options.speaker_id)
+            first = self._first_voice()
+            manner = Manner(first.name, first.fingerprint, self._options.speaker_id)
             try:
                 await self._program(manner).keeper.get()
             except EngineError as error:
@@ -178,7 +180,8 @@ class PiperCli:
 
     def _manner(self, utterance: Utterance) -> Manner:
         speaker = self._options.speaker_id if utterance.speaker is None else _speaker_number(utterance)
-        return Manner(utterance.voice.name, speaker, round(utterance.speed, 2))
+        voice = utterance.voice
+        return Manner(voice.name, voice.fingerprint, speaker, round(utterance.speed, 2))
 
     def _program(self, manner: Manner) -> WarmProgram:
         """Return the child for a manner, the most recently used one last; make room for a new one."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -14,13 +15,14 @@ from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery, EngineState, Phase, Surroundings
 from portevoix.errors import CannotSay, EngineError, EngineUnavailable, InvalidParameter, ModelError
 from portevoix.models.piper_voices import VoiceShelf, voice_name
+from portevoix.rooms.phonemizing import HousedPhonemizer, Phonemizers
 from portevoix.rooms.residency import MemoryShort, Place, Residency
 from portevoix.speech import Utterance, Voice, language_family
 from portevoix.system.gpus import find_gpus, pick_gpu
-from portevoix.text.phonemes import PhonemeSentence, Phonemizer
-from portevoix.text.word_times import WordTimes, words_in_background
+from portevoix.text.word_times import WordTimes, in_background
 
 if TYPE_CHECKING:
+    from portevoix.text.phonemes import PhonemeSentence
     from portevoix.vits.network import Precision
     from portevoix.vits.scheduler import Scheduler
     from portevoix.vits.sessions import Device
@@ -74,7 +76,7 @@ class _Loaded:
     """One voice in memory."""
 
     network: VitsVoice
-    phonemizer: Phonemizer
+    phonemizer: HousedPhonemizer
     name: str
 
 
@@ -105,6 +107,7 @@ class PiperNative:
         self._broken: dict[str, EngineError] = {}
         self._no_device: EngineUnavailable | None = None
         self._loading: dict[str, asyncio.Task[_Loaded]] = {}
+        self._phonemizers = Phonemizers()
         self._scheduler: Scheduler | None = None
         self._device: Device | None = None
 
@@ -131,6 +134,10 @@ class PiperNative:
     def is_in_memory(self, voice: str) -> bool:
         """Tell whether the voice of this name is loaded."""
         return voice in self._loaded
+
+    def processes(self) -> tuple[int, ...]:
+        """Return the number of the phonemizer's process."""
+        return self._phonemizers.processes()
 
     async def load(self) -> None:
         """Load the best voice of the usual languages; one that loads is enough.
@@ -164,12 +171,13 @@ class PiperNative:
                 yield chunk
 
     async def aclose(self) -> None:
-        """Forget all voices and end the worker threads."""
+        """Forget all voices, and end the worker threads and the phonemizer's process."""
         for task in self._loading.values():
             task.cancel()
         await asyncio.gather(*self._loading.values(), return_exceptions=True)
         await asyncio.gather(*map(self._residency.forget, self._places.values()))
         await asyncio.gather(*map(self._unload, tuple(self._loaded)))
+        await self._phonemizers.aclose()
         self._places.clear()
         self._has_loaded = False
         if self._scheduler is not None:
@@ -177,13 +185,13 @@ class PiperNative:
             self._scheduler = None
 
     async def _sentences(self, loaded: _Loaded, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
-        sentences = loaded.phonemizer.sentences(utterance.text)
+        sentences = await loaded.phonemizer.sentences(utterance.text)
         if not sentences:
             raise CannotSay(f"{loaded.name} has no sounds for this text")
         rate, seconds = loaded.network.sample_rate, 0.0
         with (
             loaded.network.admit(is_listening=utterance.continues, listener=utterance.listener),
-            words_in_background(loaded.phonemizer, utterance.text, sentences) as words,
+            in_background(partial(loaded.phonemizer.words, utterance.text, sentences)) as words,
         ):
             for index, sentence in enumerate(sentences):
                 times = WordTimes(words, index, rate, seconds)
@@ -194,7 +202,7 @@ class PiperNative:
                         yield chunk
 
     def _pieces(self, loaded: _Loaded, sentence: PhonemeSentence, utterance: Utterance) -> AsyncGenerator[Any, None]:
-        options, defaults = self._options, loaded.phonemizer.defaults
+        options, defaults = self._options, loaded.network.config
         length_scale = _first(options.length_scale, defaults.length_scale) / utterance.speed
         return loaded.network.stream(
             sentence.ids,
@@ -264,16 +272,15 @@ class PiperNative:
         """Load a voice; its place is kept for it also when nobody waits for it any more."""
         try:
             async with self._residency.use(place):
+                self._phonemizers.begin()
+                await asyncio.sleep(0)  # it is on its way before imports keep this thread busy
                 await self._take_apart(name)
-                loaded = self._loaded[name] = await asyncio.to_thread(self._open, name)
+                loaded = self._loaded[name] = await self._open(name)
                 place.device, place.bytes = str(self._device), place.needed_bytes
         except MemoryShort:
             raise
         except ModelError as error:
             self._broken[self._broken_key(name)] = error
-            raise
-        except EngineUnavailable as error:
-            self._no_device = error
             raise
         finally:
             del self._loading[name]
@@ -290,18 +297,20 @@ class PiperNative:
         assert self._device is not None  # noqa: S101 - it is found before a voice is loaded
         await take_apart(file.model, file.config, self._parts_folder, self._device, self._precision)
 
-    def _open(self, name: str) -> _Loaded:
+    async def _open(self, name: str) -> _Loaded:
+        phonemizer = await self._phonemizers.of(self._shelf.file(name).config)
+        return _Loaded(await asyncio.to_thread(self._open_network, name), phonemizer, name)
+
+    def _open_network(self, name: str) -> VitsVoice:
         from portevoix.vits.scheduler import Scheduler
         from portevoix.vits.sessions import CPU
         from portevoix.vits.voice import VitsVoice
 
         file = self._shelf.file(name)
-        phonemizer = Phonemizer(file.config)
-        phonemizer.prove()
         self._device = self._device or self._pick_device()
         self._scheduler = self._scheduler or Scheduler()
         try:
-            network = VitsVoice.load(
+            return VitsVoice.load(
                 file.model,
                 file.config,
                 scheduler=self._scheduler,
@@ -311,11 +320,11 @@ class PiperNative:
             )
         except EngineUnavailable as error:
             if self._options.device != "auto" or self._device == CPU:
+                self._no_device = error
                 raise
             logger.warning("device.passed_over", extra={"device": str(self._device), "why": str(error)})
             self._device = CPU
-            return self._open(name)
-        return _Loaded(network, phonemizer, name)
+            return self._open_network(name)
 
     def _pick_device(self) -> Device:
         from portevoix.vits.sessions import CPU, Device

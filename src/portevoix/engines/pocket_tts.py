@@ -7,6 +7,7 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -177,19 +178,9 @@ class PocketNarrator:
         return self._states[key]
 
     def _cloned(self, files: ModelFiles, model: Any, reference: Reference) -> Any:
-        from safetensors import SafetensorError
-
         prepared = Preparations(self._setting.cache_folder, fingerprint_of(files.weights.parent), SUFFIX)
-
-        def state() -> Any:
-            path = prepared.path(reference.digest, lambda part: _prepare(model, reference, part))
-            return model.get_state_for_audio_prompt(path)
-
-        try:
-            return state()
-        except (SafetensorError, ValueError):
-            prepared.forget(reference.digest)
-            return state()
+        make = partial(_prepare, model, reference)
+        return prepared.read(reference.digest, make, model.get_state_for_audio_prompt)
 
 
 class PocketTts(HousedFamily):

@@ -9,13 +9,14 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery, EngineState, Phase, Surroundings
-from portevoix.errors import InvalidParameter, NotAllowed
+from portevoix.errors import EngineFailed, InvalidParameter, NotAllowed
 from portevoix.net.addresses import AddressPolicy
 from portevoix.speech import Voice
 from portevoix.tasks import end_tasks
@@ -40,6 +41,9 @@ ALERTS_AT_ONCE = 8
 ANSWER_SECONDS = 5.0
 FAREWELL_SECONDS = 2.0
 """How long closing waits for alerts that are on their way."""
+
+TEST_EVENT = "alert.tested"
+WEBHOOK_HINT = "Correct backends.silent_emergency.alert_webhook, or mend what listens there."
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 Rest = Callable[[float], Awaitable[None]]
@@ -75,6 +79,7 @@ class SilentEmergency:
         self._surroundings = surroundings
         self._rest = rest
         self._alerts: set[asyncio.Task[None]] = set()
+        self._is_muted = False
 
     def state(self) -> EngineState:
         """Return that it is ready: it always is."""
@@ -98,6 +103,33 @@ class SilentEmergency:
             yield AudioChunk(np.zeros(min(rest, most), np.float32), SAMPLE_RATE)
             rest -= most
 
+    def mute(self) -> None:
+        """Raise no alarm from now on: what follows is a trial."""
+        self._is_muted = True
+
+    async def try_alarm(self, *, rings: bool) -> str:
+        """Find out whether an alarm would arrive, and return in words that it would; "" where nobody is to be told.
+
+        Args:
+            rings: deliver one that is marked as a test; else the address is connected to, and nothing is sent.
+
+        Raises:
+            EngineFailed: nobody answers, or the test was not accepted.
+            InvalidParameter: the URL is not http(s), or has no host.
+            NotAllowed: its host is this machine or in a private network, and that is not meant.
+        """
+        url, is_private = self._options.alert_webhook, self._options.allow_private_webhook
+        if not url:
+            return ""
+        host = _parsed(url).hostname
+        if not rings:
+            await reach(url, allows_private=is_private)
+            return f"{host} answers; nothing was sent"
+        alert = {"event": TEST_EVENT, "engine": self.name, "is_test": True, "host": socket.gethostname()}
+        if not await deliver(url, alert, allows_private=is_private, rest=self._rest):
+            raise EngineFailed("the test alarm was not accepted", f"by {host}", WEBHOOK_HINT)
+        return f"{host} took a test alarm"
+
     def processes(self) -> tuple[int, ...]:
         """Return none: it needs no process."""
         return ()
@@ -110,6 +142,8 @@ class SilentEmergency:
         await end_tasks(*late)
 
     def _raise_alarm(self, utterance: Utterance) -> None:
+        if self._is_muted:
+            return
         facts = {"engine": self.name, "request_id": utterance.request_id, "characters": len(utterance.text)}
         logger.log(logging.getLevelNamesMapping()[self._options.log_level.upper()], "speech.silenced", extra=facts)
         url = self._options.alert_webhook
@@ -136,6 +170,35 @@ class SilentEmergency:
             logger.info("alert.delivered", extra={"engine": self.name})
         else:
             logger.error("alert.lost", extra={"engine": self.name, "attempts": ATTEMPTS})
+
+
+async def reach(url: str, *, allows_private: bool) -> None:
+    """Connect to where alerts go, with its certificate checked where it has one, and send nothing.
+
+    Raises:
+        EngineFailed: nobody answers.
+        InvalidParameter: the URL is not http(s), or has no host.
+        NotAllowed: its host is this machine or in a private network, and `allows_private` is false.
+    """
+    target = _parsed(url)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await _connect(target, allows_private=allows_private)
+    except (OSError, UnicodeError) as error:
+        why = f"{target.hostname}: {error or type(error).__name__}"
+        raise EngineFailed("the alert webhook does not answer", why, WEBHOOK_HINT) from error
+
+
+async def _connect(target: SplitResult, *, allows_private: bool) -> None:
+    import httpx
+
+    host, port = target.hostname or "", target.port or _port(target)
+    address = await _policy(allows_private=allows_private).address(host, port)
+    secured, name = (httpx.create_ssl_context(), host) if target.scheme == "https" else (None, None)
+    _, writer = await asyncio.open_connection(address, port, ssl=secured, server_hostname=name)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def deliver(url: str, alert: dict[str, Any], *, allows_private: bool, rest: Rest = asyncio.sleep) -> bool:

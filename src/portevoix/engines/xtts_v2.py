@@ -29,7 +29,6 @@ MOST_CHARACTERS = {
 }  # fmt: skip
 """What the network was trained on; longer texts lose their ends."""
 
-CONDITION_RATE = 22_050
 CONDITION_SECONDS = 30
 CONDITION_PART_SECONDS = 6
 LEAST_SECONDS = 0.33

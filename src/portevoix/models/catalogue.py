@@ -24,8 +24,8 @@ NATIVE = "piper_native"
 PIPER_ENGINES = (NATIVE, "piper_cli")
 SEE_CARD = "see its model card"
 SAFE_PART = re.compile(r"(?!(?i:aux|con|nul|prn|com\d|lpt\d)(?:\.|$))[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
-"""Neither a way out of a folder nor, on Windows, the name of a device, which is one in every folder."""
-"""A name or a part of a path that can lead nowhere else."""
+"""A name or a part of a path that can lead nowhere else: neither out of a folder nor, on Windows, to a device, whose
+name means it in every folder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,11 @@ class _Caller:
         self._tell = tell
 
     def ask(self, url: str) -> list[dict[str, Any]]:
-        """Return the objects of an answer, of all its pages."""
+        """Return the objects of an answer, of all its pages.
+
+        Raises:
+            FetchError: the hub refuses, does not answer, or answers with something else.
+        """
         found: list[dict[str, Any]] = []
         for _ in range(MOST_PAGES):
             content, following = self._page(url)

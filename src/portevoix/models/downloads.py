@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import PortevoixError
@@ -21,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SHARE = 0.3
 """Part of the time of a stall after which the fetching process asks again: three times before the watch ends it."""
+
+Finish = Callable[[Model], Awaitable[str]]
+"""Make a model that was fetched ready for use, where that takes more; return what is left to do by hand, or ""."""
 
 
 class Downloads(Undertakings[Progress]):
@@ -51,23 +56,20 @@ class Downloads(Undertakings[Progress]):
         if not store.has(model):
             await asyncio.shield(self.begin(model, store))
 
-    def begin(self, model: Model, store: Store | FolderStore) -> asyncio.Task[None]:
-        """Begin a download, or return the one that is under way."""
+    def begin(self, model: Model, store: Store | FolderStore, finish: Finish | None = None) -> asyncio.Task[None]:
+        """Begin a download, which `finish` is a part of, or return the one that is under way."""
         first = Progress(model.name, total_bytes=model.size_bytes)
-        return self._begin(model.name, first, lambda: self._run(model, store))
+        return self._begin(model.name, first, lambda: self._run(model, store, finish))
 
-    async def _run(self, model: Model, store: Store | FolderStore) -> None:
+    async def _run(self, model: Model, store: Store | FolderStore, finish: Finish | None) -> None:
         meter = Meter(model.name, model.size_bytes, self._clock)
-        if store.has(model):
-            self._tell(model.name, meter.step("done", {}))
-            return
         try:
-            self._require_network(model)
-            order = store.order(
-                model, self.hub, spare_bytes=self._limits.spare_bytes,
-                patience_seconds=self._limits.stall_seconds * PATIENCE_SHARE,
-            )  # fmt: skip
-            await download(order, self._limits, self._teller(model.name, meter.step))
+            if not store.has(model):
+                await self._fetch(model, store, meter)
+            if finish is not None:
+                self._tell(model.name, meter.step("finishing", {}))
+            left = "" if finish is None else await finish(model)
+            self._tell(model.name, replace(meter.step("done", {}), why=left))
         except asyncio.CancelledError:
             raise self._failed(
                 meter,
@@ -77,6 +79,17 @@ class Downloads(Undertakings[Progress]):
             ) from None
         except PortevoixError as error:
             raise self._failed(meter, error) from None
+
+    async def _fetch(self, model: Model, store: Store | FolderStore, meter: Meter) -> None:
+        def step(event: str, facts: dict[str, Any]) -> Progress:
+            return meter.progress if event == "done" else meter.step(event, facts)
+
+        self._require_network(model)
+        order = store.order(
+            model, self.hub, spare_bytes=self._limits.spare_bytes,
+            patience_seconds=self._limits.stall_seconds * PATIENCE_SHARE,
+        )  # fmt: skip
+        await download(order, self._limits, self._teller(model.name, step))
 
     def _failed(self, meter: Meter, error: PortevoixError) -> PortevoixError:
         phase: Phase = "cancelled" if isinstance(error, DownloadCancelled) else "failed"

@@ -22,7 +22,8 @@ from portevoix.models.faults import HubUnreachable
 from portevoix.models.locks import lock_of, locked
 from portevoix.models.manifest import Manifest
 from portevoix.models.order import Listing, Order, OrderedFile
-from portevoix.models.transfer import Tell, Transfer, require_room, size_of
+from portevoix.models.sizes import size_of
+from portevoix.models.transfer import Tell, Transfer, require_room
 
 CONNECT_SECONDS = 5.0
 

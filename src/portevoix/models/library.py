@@ -9,7 +9,7 @@ from pathlib import Path
 
 from portevoix.locks import is_locked
 from portevoix.models.catalogue import Catalogue, Model, load_catalogue
-from portevoix.models.downloads import Downloads
+from portevoix.models.downloads import Downloads, Finish
 from portevoix.models.folders import FolderStore
 from portevoix.models.licences import LicenceBook, LicenceNotAccepted
 from portevoix.models.locks import lock_of
@@ -56,8 +56,9 @@ class Library:
     """
 
     def __init__(
-        self, store: Store, downloads: Downloads, list_folder: Path, built_in: Callable[[], Catalogue] = load_catalogue
-    ) -> None:
+        self, store: Store, downloads: Downloads, list_folder: Path,
+        built_in: Callable[[], Catalogue] = load_catalogue, finish: Finish | None = None,
+    ) -> None:  # fmt: skip
         """Keep models in `store` and `list_folder`; does no work.
 
         Args:
@@ -65,8 +66,10 @@ class Library:
             downloads: what fetches them.
             list_folder: where models that are folders are, and the publisher's full list once it was fetched.
             built_in: makes the catalogue that is known without it.
+            finish: makes translation models ready for use that `begin` fetches.
         """
         self._built_in = built_in
+        self._finish = finish
         self.store = store
         self.folders = FolderStore(list_folder)
         self.downloads = downloads
@@ -141,13 +144,16 @@ class Library:
     def begin(self, model: Model) -> asyncio.Task[None]:
         """Begin to fetch a model and what it requires, or join who does; the task is the model's own.
 
+        A translation model is also made ready for use, in the same task.
+
         Raises:
             LicenceNotAccepted: nobody has agreed to its licence.
         """
         self.require_consent(model)
         for one in self.needed(model):
             if one is model or not self.store_of(one).has(one):
-                task = self.downloads.begin(one, self.store_of(one))
+                finish = self._finish if one.kind == "translation" else None
+                task = self.downloads.begin(one, self.store_of(one), finish)
         return task
 
     async def fetch(self, name: str) -> Model:

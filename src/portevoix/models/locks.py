@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from portevoix.locks import drop_lock, is_locked, take_lock
+from portevoix.locks import drop_lock, is_locked, take_lock, wait_for_lock
 from portevoix.models.faults import ModelInUse
-
-LOCK_SECONDS = 0.5
 
 
 def lock_of(folder: Path, name: str) -> Path:
@@ -36,9 +33,7 @@ def require_free(folder: Path, name: str) -> None:
 @contextmanager
 def locked(path: Path, tell: Callable[[str], object]) -> Generator[None, None, None]:
     """Be the only process that fetches this model; another one is waited for."""
-    while (lock := take_lock(path)) is None:
-        tell("waiting")
-        time.sleep(LOCK_SECONDS)
+    lock = wait_for_lock(lambda: take_lock(path), tell)
     try:
         yield
     finally:

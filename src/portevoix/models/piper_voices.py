@@ -10,6 +10,7 @@ from typing import Any
 
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import ModelBroken, ModelError, ModelMissing
+from portevoix.models.sizes import size_of
 from portevoix.speech import Voice
 
 KNOWN = ("fr_FR-siwis-medium", "fr_FR-mls_1840-medium", "fr_FR-upmc-medium", "en_US-lessac-medium")
@@ -49,10 +50,7 @@ class PiperVoiceFile:
     @property
     def size_bytes(self) -> int:
         """Return the size of the model, 0 where it has just been taken away."""
-        try:
-            return self.model.stat().st_size
-        except OSError:
-            return 0
+        return size_of(self.model)
 
     def voice(self, engine: str) -> Voice:
         """Return it as a voice of `engine`."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from portevoix.clock import Clock, system_clock
 
-Phase = Literal["starting", "waiting", "fetching", "checking", "done", "failed", "cancelled"]
+Phase = Literal["starting", "waiting", "fetching", "checking", "finishing", "done", "failed", "cancelled"]
 ENDED: tuple[Phase, ...] = ("done", "failed", "cancelled")
 
 WINDOW_SECONDS = 5.0
@@ -25,12 +25,13 @@ class Progress:
 
     Attributes:
         model: its name.
-        phase: `waiting` is for another process that fetches the same; `checking` makes checksums.
+        phase: `waiting` is for another process that fetches the same; `checking` makes checksums; `finishing`
+            makes it ready for use, as by conversion.
         done_bytes: what lies on disk, what earlier attempts brought included.
         total_bytes: size of the whole, 0 while it is not known.
         bytes_per_second: over the last seconds.
         code: code of the error when it has failed or was cancelled.
-        why: that error and what to do, in words.
+        why: that error and what to do, in words; when it is `done`, what is left to do by hand, or "".
     """
 
     model: str
@@ -76,7 +77,7 @@ class Meter:
     def step(self, event: str, facts: dict[str, Any]) -> Progress:
         """Return the progress after one step."""
         match event:
-            case "waiting" | "checking":
+            case "waiting" | "checking" | "finishing":
                 self.progress = replace(self.progress, phase=event, bytes_per_second=0.0)
             case "size":
                 self._marks.clear()

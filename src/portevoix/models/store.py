@@ -14,6 +14,7 @@ from portevoix.models.faults import ModelUnknown
 from portevoix.models.hub import Hub
 from portevoix.models.locks import is_fetching_into, require_free
 from portevoix.models.order import INCOMPLETE, Order, OrderedFile
+from portevoix.models.sizes import size_of
 
 OLD_SECONDS = 30 * 86_400.0
 """Age of a part that nobody continues."""
@@ -51,8 +52,7 @@ class Store:
 
     def arrived_bytes(self, model: Model) -> int:
         """Return how much of a model lies there unfinished."""
-        parts = (self.folder / f"{file.name}{INCOMPLETE}" for file in model.files)
-        return sum(part.stat().st_size for part in parts if part.is_file())
+        return sum(size_of(self.folder / f"{file.name}{INCOMPLETE}") for file in model.files)
 
     def size_bytes(self, model: Model) -> int:
         """Return the size of a model, 0 where it is not known."""
@@ -120,11 +120,8 @@ class Store:
 
 
 def _fits(path: Path, file: ModelFile) -> bool:
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return False
-    return size == file.size_bytes if file.size_bytes else size > 0
+    size = size_of(path)
+    return size > 0 and size == (file.size_bytes or size)
 
 
 def _verdict(path: Path, file: ModelFile) -> Verdict:

@@ -32,6 +32,7 @@ from portevoix.models.faults import (
     HubUnreachable,
 )
 from portevoix.models.order import Order, OrderedFile
+from portevoix.models.sizes import size_of
 
 PAUSES_SECONDS = (0.3, 1.0)
 """Before each new attempt after one that brought nothing; after these the fetch has failed."""
@@ -79,7 +80,12 @@ class Transfer:
         self._is_second_copy = False
 
     def run(self) -> int:
-        """Return the file's size in bytes once it is there and as it should be."""
+        """Return the file's size in bytes once it is there and as it should be.
+
+        Raises:
+            FetchError: the hub refuses, falls silent, or sends something else, again and again.
+            DiskFull: there is no room for it.
+        """
         in_vain = 0
         while True:
             before = size_of(self._file.incomplete)
@@ -180,14 +186,6 @@ class Transfer:
         if now >= self._next_telling:
             self._next_telling = now + TELL_SECONDS
             self._tell(event, done=done)
-
-
-def size_of(path: Path) -> int:
-    """Return the size of a file in bytes, 0 where there is none."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def pause(interrupted: Interrupted, in_vain: int, tell: Tell) -> None:

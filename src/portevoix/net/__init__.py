@@ -1,1 +1,1 @@
-"""What is needed to reach other machines safely."""
+"""What is needed to reach other machines safely, and to be reached."""

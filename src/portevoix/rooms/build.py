@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import IO
 
 from portevoix.errand import Tell, run_errand
 from portevoix.errors import DiskFull, NotWritable
+from portevoix.locks import wait_for_lock
 from portevoix.rooms.environments import PACKAGES, EnvironmentShelf, Note, interpreter_in
 from portevoix.rooms.proof import prove
 from portevoix.rooms.recipe import MEGABYTE, Recipe
@@ -28,7 +28,6 @@ from portevoix.rooms.sources import Sources, device_kind, pip_configuration
 from portevoix.rooms.uv import Uv, find_uv
 
 SPARE_BYTES = 200 * MEGABYTE
-LOCK_SECONDS = 0.5
 UV_VARIABLES = {"UV_NO_PROGRESS": "1", "UV_HTTP_RETRIES": "2", "UV_HTTP_CONNECT_TIMEOUT": "5"}
 """A network that is not there is known within seconds; `UV_HTTP_RETRIES` of the surroundings comes before this."""
 
@@ -72,9 +71,7 @@ def build(order: Order, tell: Tell) -> None:
         PortevoixError: what went wrong, in the words of the house.
     """
     name, shelf = order.recipe.name, EnvironmentShelf(Path(order.folder))
-    while (lock := shelf.reserve(name)) is None:
-        tell("waiting")
-        time.sleep(LOCK_SECONDS)
+    lock = wait_for_lock(lambda: shelf.reserve(name), tell)
     try:
         note = shelf.note(name)
         if note is None or note.fingerprint != order.recipe.fingerprint:

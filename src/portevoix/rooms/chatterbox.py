@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -157,12 +156,7 @@ class ChatterboxNarrator:
         return self._cloned(reference)
 
     def _cloned(self, reference: Reference) -> Any:
-        path = self._prepared.path(reference.digest, lambda part: self._prepare(reference, part))
-        try:
-            return self._load(path)
-        except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
-            self._prepared.forget(reference.digest)
-            return self._load(self._prepared.path(reference.digest, lambda part: self._prepare(reference, part)))
+        return self._prepared.read(reference.digest, lambda part: self._prepare(reference, part), self._load)
 
     def _load(self, path: Path) -> Any:
         return self._library.Conditionals.load(path, map_location=self._device).to(self._device)

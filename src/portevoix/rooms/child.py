@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from portevoix.errors import EngineUnavailable
 from portevoix.logs import configure_logging
 from portevoix.rooms.environments import occupy
-from portevoix.rooms.frames import Frame, FrameDecoder, FrameError, pack
+from portevoix.rooms.pipe import Pipe, take_pipes
 from portevoix.rooms.wire import error_fields, mark_fields, utterance_from
 
 if TYPE_CHECKING:
@@ -31,35 +31,11 @@ if TYPE_CHECKING:
 
     from portevoix.audio import AudioChunk
     from portevoix.engine import Synthesizer
+    from portevoix.rooms.frames import Frame
     from portevoix.speech import Utterance
 
-READ_BYTES = 1 << 16
 EXIT_SECONDS = 1.0
 """How long a synthesizer may take to stop once standard input has ended."""
-
-
-class Pipe:
-    """Speak frames over two file descriptors; any thread may send."""
-
-    def __init__(self, source: int, sink: int) -> None:
-        """Take ownership of the descriptors to read from and to write to."""
-        self._source = source
-        self._sink = sink
-        self._writing = threading.Lock()
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield frames until the other side closes or sends what is no frame."""
-        decoder = FrameDecoder()
-        with suppress(FrameError, OSError):
-            while data := os.read(self._source, READ_BYTES):
-                yield from decoder.feed(data)
-
-    def send(self, header: Mapping[str, Any], payload: bytes | memoryview = b"") -> None:
-        """Send one frame whole, waiting as long as the other side does not read."""
-        rest = memoryview(pack(header, payload))
-        with self._writing:
-            while rest:
-                rest = rest[os.write(self._sink, rest) :]
 
 
 class Job:
@@ -162,7 +138,7 @@ def main(factory: str = "") -> None:
     """Speak until standard input ends; `factory` is `package.module:Factory`, by default the first argument."""
     faulthandler.enable()
     tenancy = occupy()
-    pipe = _take_pipes()
+    pipe = take_pipes()
     frames = pipe.frames()
     start = next(frames, None)
     if start is None:
@@ -228,16 +204,6 @@ def _close(chunks: Iterator[AudioChunk]) -> None:
     close = getattr(chunks, "close", None)
     if close is not None:
         close()
-
-
-def _take_pipes() -> Pipe:
-    """Return private duplicates of standard input and output, and point these elsewhere."""
-    pipe = Pipe(os.dup(0), os.dup(1))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return pipe
 
 
 def _resident_bytes() -> int:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from portevoix.errors import EngineError, ModelMissing
 from portevoix.rooms.housed import Housed
+from portevoix.rooms.models import presence_of
 
 if TYPE_CHECKING:
     from portevoix.engine import Surroundings
     from portevoix.speech import Voice
 
 
-class HousedFamily(Housed):
+class HousedFamily(Housed, ABC):
     """Find the models of a family on disk; a subclass says in which languages each of them speaks.
 
     Attributes of the class, beside those of `Housed`:
@@ -31,13 +33,13 @@ class HousedFamily(Housed):
         super().__init__(options, surroundings)
         self._configs: dict[Path, tuple[object, dict[str, Any]]] = {}
 
+    @abstractmethod
     def languages_in(self, name: str) -> tuple[str, ...]:
         """Return the languages of the model of this name; none when it is not a model of this engine."""
-        raise NotImplementedError
 
+    @abstractmethod
     def folder_fault(self, folder: Path) -> EngineError | None:
         """Return what a model's folder lacks, by a cheap look, or None."""
-        raise NotImplementedError
 
     @property
     def folder(self) -> Path:
@@ -79,7 +81,7 @@ class HousedFamily(Housed):
         speakers = int(self._config(folder).get("num_speakers", 1)) if fault is None else 1
         names = tuple(str(number) for number in range(speakers)) if speakers > 1 else ()
         voice = self.voice(name, languages=languages, speakers=names, is_installed=False, why_not="", hint="")
-        return replace(voice, **{"fingerprint": "", **self._presence(fault, folder)})
+        return replace(voice, **{"fingerprint": "", **presence_of(fault, folder)})
 
     def _wanted(self) -> str:
         default = self.surroundings.default_language

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from portevoix.engine import Delivery, EngineState, Phase, Surroundings
 from portevoix.errors import EngineError, ModelMissing
 from portevoix.rooms.environments import EnvironmentShelf, interpreter_in
-from portevoix.rooms.models import fingerprint_of, is_there, signature_of, stamp_of
+from portevoix.rooms.models import are_replaced, is_there, presence_of, prints_of, signature_of, stamp_of
 from portevoix.rooms.narration import Narrator, Setting, narration_of
 from portevoix.rooms.requirements import Consent, Refusal, check_wish, environment_fault, with_hint
 from portevoix.rooms.room import Room
@@ -128,6 +128,7 @@ class Housed:
         self._body: Room | ThreadRoom | None = None
         self._loading = asyncio.Lock()
         self._voices: tuple[Voice, ...] = ()
+        self._prints: dict[str, str] = {}
         self._refusal = Refusal()
         self._consent = Consent()
         self._users = 0
@@ -189,14 +190,7 @@ class Housed:
         default = self.surroundings.default_language
         language = default if language_family(default) in languages else (*languages, "")[0]
         usual = Voice(name, self.name, language, licence=self.licence, languages=languages, can_clone=self.can_clone)
-        return replace(usual, **{**self._presence(self.model_fault(), self.folder), **facts})
-
-    @staticmethod
-    def _presence(fault: EngineError | None, folder: Path) -> dict[str, Any]:
-        """Return what a voice says about the model it needs."""
-        if fault is None:
-            return {"is_installed": True, "fingerprint": fingerprint_of(folder)}
-        return {"is_installed": False, "why_not": str(fault), "hint": fault.hint}
+        return replace(usual, **{**presence_of(self.model_fault(), self.folder), **facts})
 
     @classmethod
     def language_of(cls, language: str) -> str:
@@ -318,10 +312,15 @@ class Housed:
         check_wish(self, utterance)
 
     async def _ready_body(self) -> Room | ThreadRoom:
-        """Return the running body; `_loading` is held."""
+        """Return the running body, a new one where the model was replaced; `_loading` is held."""
+        prints = prints_of(self.listed())
+        if self._body is not None and are_replaced(self._prints, prints):
+            await self._quiet.wait()
+            await self._end_body()
         if self._body is None:
             if (error := self._fault()) is not None:
                 raise error
+            self._prints = prints
             self._body = await self._begin()
         return self._body
 

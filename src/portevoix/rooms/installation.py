@@ -12,6 +12,7 @@ from typing import Any
 
 from portevoix.rooms.build import Order
 from portevoix.rooms.faults import KINDS, RoomError, RoomTimeout
+from portevoix.rooms.lines import cut
 from portevoix.rooms.process import ChildProcess
 from portevoix.tasks import see_through
 
@@ -84,6 +85,6 @@ class _Lines:
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        lines, self._rest = cut(self._rest, data)
         for line in lines:
             self._steps.put_nowait(json.loads(line))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
 
 from portevoix.engine import EngineState, Phase
 from portevoix.errors import EngineError, EngineUnavailable
+from portevoix.tasks import end_tasks, see_through
 
 logger = logging.getLogger(__name__)
 
@@ -99,10 +99,7 @@ class Keeper(Generic[L]):
     async def aclose(self) -> None:
         """End the worker for good; whoever waits for it is told."""
         self._is_closed = True
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end_tasks(self._task)
         if self._next is not None:
             _refuse(self._next, self._closed())
 
@@ -145,7 +142,7 @@ class Keeper(Generic[L]):
         try:
             await life.gone.wait()
         finally:
-            await _to_the_end(life.aclose())
+            await see_through(life.aclose())
         return True
 
     async def _pause(self, seconds: float) -> None:
@@ -154,16 +151,6 @@ class Keeper(Generic[L]):
             self._error = EngineUnavailable(f"{self._name} rests", why, "It is started again by itself.")
             await self._rest(seconds)
         self._error = None
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for work that has to be finished, also when whoever waits for it is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
 
 
 def _refuse(future: asyncio.Future[L], error: Exception) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from portevoix.errors import EngineDied, EngineError, EngineFailed, EngineTimeout
 from portevoix.rooms.hearsay import Hearsay
 from portevoix.rooms.life import WorkingLife
+from portevoix.rooms.lines import cut
 from portevoix.rooms.process import ChildProcess
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class LineProgram(WorkingLife[ProgramPlan]):
     def __init__(self, plan: ProgramPlan) -> None:
         super().__init__(plan)
         self._hearsay = Hearsay(plan.name)
-        self._heard = bytearray()
+        self._heard = b""
         self._said: list[str] = []
         self._answer: asyncio.Future[bytes] | None = None
 
@@ -114,9 +115,7 @@ class LineProgram(WorkingLife[ProgramPlan]):
             self.kill("nobody waits for what it is doing")
 
     def _hear(self, data: bytes) -> None:
-        self._heard += data
-        *lines, rest = bytes(self._heard).split(b"\n")
-        self._heard = bytearray(rest)
+        lines, self._heard = cut(self._heard, data)
         for line in lines:
             self._understand(line.decode("utf-8", "replace").strip())
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from portevoix.errors import ModelBroken
+from portevoix.errors import EngineError, ModelBroken
+from portevoix.speech import Voice
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -37,6 +39,23 @@ def signature_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
 def fingerprint_of(folder: Path) -> str:
     """Return what identifies the model in a folder, cheaply: 16 hexadecimal digits from names, sizes and times."""
     return hashlib.sha256(repr(signature_of(folder)).encode()).hexdigest()[:16]
+
+
+def presence_of(fault: EngineError | None, folder: Path) -> dict[str, Any]:
+    """Return what a voice says about the model in `folder` that it needs, of which `fault` is what is wrong."""
+    if fault is None:
+        return {"is_installed": True, "fingerprint": fingerprint_of(folder)}
+    return {"is_installed": False, "why_not": str(fault), "hint": fault.hint}
+
+
+def prints_of(voices: Iterable[Voice]) -> dict[str, str]:
+    """Return the fingerprints of the voices that are here, by name."""
+    return {voice.name: voice.fingerprint for voice in voices if voice.is_installed}
+
+
+def are_replaced(loaded: Mapping[str, str], here: Mapping[str, str]) -> bool:
+    """Return whether files of a voice that was loaded were replaced; ones that are gone were not."""
+    return any(here.get(name, fingerprint) != fingerprint for name, fingerprint in loaded.items())
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from portevoix.children import kill_session
 from portevoix.rooms.hearsay import last_words
+from portevoix.rooms.lines import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,6 @@ END_GRACE_SECONDS = 0.5
 """How long a process may take to leave by itself once its input is closed."""
 
 STDERR_LINES = 20
-LONGEST_LINE_BYTES = 65_536
 
 
 class ChildProcess(asyncio.SubprocessProtocol):
@@ -136,12 +136,9 @@ class ChildProcess(asyncio.SubprocessProtocol):
         return self._transport.get_returncode() if self._transport else None
 
     def _hear_errors(self, data: bytes) -> None:
-        """Take part of standard error; a line without an end is cut where it is too long."""
-        *lines, rest = (self._unfinished + data).replace(b"\r", b"\n").split(b"\n")
-        if len(rest) > LONGEST_LINE_BYTES:
-            lines, rest = [*lines, rest], b""
-        self._unfinished = rest
-        for line in filter(None, lines):
+        """Take part of standard error."""
+        lines, self._unfinished = cut(self._unfinished, data)
+        for line in lines:
             self._errors.append(line)
             self._on_error_line(line)
 

@@ -13,9 +13,6 @@ from portevoix.rooms.faults import RoomBroken
 from portevoix.rooms.recipe import Recipe
 from portevoix.rooms.worker import OFFLINE
 
-PROOF_SECONDS = 900.0
-"""A first import compiles hundreds of modules, on a machine that may have other things to do."""
-
 SCRIPT = """
 import importlib, importlib.metadata, json, os, platform, sys
 out = os.fdopen(os.dup(1), "w")

@@ -43,6 +43,12 @@ class Clip:
         self._pending: asyncio.Future[AudioChunk | None] | None = None
         self._seconds = 0.0
 
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether it is emergency silence; there must be a chunk in `gathered`."""
+        source = self.gathered[0].source
+        return source is not None and source.is_silent
+
     async def gather_known(self) -> None:
         """Pull the first chunk, and as long as they come from the cache and at once all others."""
         await self._pull(None)

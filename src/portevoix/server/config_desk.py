@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from portevoix.config.document import MAX_BYTES
 from portevoix.errors import InvalidParameter
 from portevoix.server.body import read_bytes
 from portevoix.server.errors import ConfigRefused, error_body, status_of
+from portevoix.server.fresh import fresh_answer
 from portevoix.server.hosts import require_this_machine
 from portevoix.server.rollout import describe_record, describe_settings
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from portevoix.server.history import History
     from portevoix.server.rollout import Outcome, Rollout
     from portevoix.server.stage import Stage
 
-FRESH = {"Cache-Control": "no-store"}
 LONGEST_NAME = 200
 YES = ("1", "true", "yes")
 NO = ("0", "false", "no", "")
@@ -48,16 +48,16 @@ class ConfigDesk:
     async def show(self, _: Request) -> Response:
         """Return every key in force, secrets not shown, with where it came from."""
         loaded = self._stage.app.loaded
-        return JSONResponse({
+        return fresh_answer({
             **self._rollout.describe(),
             "problems": [str(problem) for problem in loaded.problems],
             "settings": describe_settings(loaded),
-        }, headers=FRESH)  # fmt: skip
+        })  # fmt: skip
 
     async def history(self, _: Request) -> Response:
         """Return the configurations that have been in force, the latest first."""
         records = [describe_record(record) for record in reversed(self._history.records)]
-        return JSONResponse({"in_force": self._history.in_force, "configurations": records}, headers=FRESH)
+        return fresh_answer({"in_force": self._history.in_force, "configurations": records})
 
     async def apply(self, request: Request) -> Response:
         """Put the configuration in the body in force, YAML or JSON; with `dry_run`, only check and try it."""
@@ -89,11 +89,11 @@ class ConfigDesk:
 
 
 def _answer(outcome: Outcome) -> Response:
-    return JSONResponse(outcome.describe(), headers=FRESH)
+    return fresh_answer(outcome.describe())
 
 
 def _refusal(error: ConfigRefused) -> Response:
-    return JSONResponse({**error_body(error), **error.outcome}, status_of(error), FRESH)
+    return fresh_answer({**error_body(error), **error.outcome}, status_of(error))
 
 
 def _who(request: Request) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from copy import deepcopy
 from functools import cached_property
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import portevoix
+from portevoix.server.etags import has_copy, tag_of
 from portevoix.server.gate import scope_for
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ class ApiDescription:
         """Return the description."""
         content, tag = await asyncio.to_thread(lambda: self._encoded)
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == tag:
+        if has_copy(request, tag):
             return Response(status_code=304, headers=headers)
         return Response(content, media_type="application/json", headers=headers)
 
     @cached_property
     def _encoded(self) -> tuple[bytes, str]:
         content = json.dumps(describe_api(), ensure_ascii=False).encode()
-        return content, f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+        return content, tag_of(content)
 
 
 def describe_api() -> dict[str, Any]:

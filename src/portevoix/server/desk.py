@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from portevoix.server.body import read_object
 from portevoix.server.elevenlabs.routes import KEY_HEADER, Catalogue
+from portevoix.server.fresh import fresh_answer
 from portevoix.server.hosts import require_this_machine
 from portevoix.server.listing import describe_model, list_models
 from portevoix.server.repeats import Repeats
@@ -53,7 +54,7 @@ class Desk:
         is_ready = is_audible(self._app)
         details = self._levels() if request.scope["state"].get("is_trusted") else {}
         content = {"status": "ready" if is_ready else "not_ready", **details}
-        return _fresh(content, 200 if is_ready else 503)
+        return fresh_answer(content, 200 if is_ready else 503)
 
     async def metrics(self, _: Request) -> Response:
         """Return all metrics."""
@@ -61,21 +62,21 @@ class Desk:
 
     async def engines(self, _: Request) -> Response:
         """Return how each level is."""
-        return _fresh(self._levels())
+        return fresh_answer(self._levels())
 
     async def models(self, request: Request) -> Response:
         """Return every model, in the shape of the API that the client was written for."""
         if KEY_HEADER in request.headers:
             return await Catalogue(self._app).models(request)
-        return _fresh(list_models(self._app.levels))
+        return fresh_answer(list_models(self._app.levels))
 
     async def speech_models(self, _: Request) -> Response:
         """Return every model in the list that Open WebUI looks for."""
-        return _fresh({"models": list_models(self._app.levels)["data"]})
+        return fresh_answer({"models": list_models(self._app.levels)["data"]})
 
     async def model(self, request: Request) -> Response:
         """Return one model."""
-        return _fresh(describe_model(self._app.levels, request.path_params["name"]))
+        return fresh_answer(describe_model(self._app.levels, request.path_params["name"]))
 
     async def flags(self, request: Request) -> Response:
         """Return the feature flags in force; `PATCH` changes them first, all that it names or none."""
@@ -83,7 +84,7 @@ class Desk:
             require_this_machine(request)
             values = await read_object(request, self._app.settings.server.max_body_bytes)
             self._app.flags.change(**values)
-        return _fresh(asdict(self._app.flags.flags))
+        return fresh_answer(asdict(self._app.flags.flags))
 
     async def cache(self, request: Request) -> Response:
         """Return how the cache has served; `DELETE` forgets what was spoken first."""
@@ -93,11 +94,7 @@ class Desk:
             if cache is not None:
                 await cache.clear()
             self._repeats.clear()
-        return _fresh({"enabled": False} if cache is None else {"enabled": True, **asdict(cache.stats())})
+        return fresh_answer({"enabled": False} if cache is None else {"enabled": True, **asdict(cache.stats())})
 
     def _levels(self) -> dict[str, Any]:
         return {"engines": describe_levels(self._app)}
-
-
-def _fresh(content: Any, status: int = 200) -> JSONResponse:
-    return JSONResponse(content, status, {"Cache-Control": "no-store"})

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from portevoix.speech import SpeechReport, WordMark
 
-MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE = b": still speaking\n\n"
 DELTA_BYTES = 12_288
 """Most audio in one event: whole samples, whole groups of base64, and lines that line readers can take."""

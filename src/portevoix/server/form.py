@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from portevoix.server.body import kind_of
 from portevoix.server.errors import BodyTooLarge, UnreadableBody, WrongContentType
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def read_form(request: Request, max_bytes: int) -> AsyncIterator[FormData]
         BodyTooLarge: it is larger than `max_bytes`; the rest is not read.
         UnreadableBody: it is not what it says it is, or has too many parts.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = kind_of(request.headers.get("content-type", ""))
     if kind != "multipart/form-data":
         raise WrongContentType(f"the body is {kind[:60]!r}" if kind else "the body does not say what it is",
                                "a form with files is read here", "Send multipart/form-data.")  # fmt: skip
@@ -77,7 +78,7 @@ async def recording_of(form: FormData, name: str, max_bytes: int) -> bytes:
     file = form.get(name)
     if not isinstance(file, UploadFile):
         return b""
-    family, _, kind = (file.content_type or "").partition(";")[0].strip().lower().partition("/")
+    family, _, kind = kind_of(file.content_type or "").partition("/")
     is_unsaid = (family, kind) in (("", ""), ("application", "octet-stream"))
     if not is_unsaid and (family not in ("audio", "video") or kind not in RECORDING_TYPES):
         raise WrongContentType(f"{name} is {family}/{kind}"[:80], "a recording is read here",

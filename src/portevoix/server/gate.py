@@ -66,7 +66,7 @@ RULES = (
     Rule("/synthesize", "speak"),
     Rule("/", "speak", ("POST",)),
     Rule("/translate/speech/*", OPEN, READING),  # who has such a link has been given it
-    *(Rule(f"{prefix}/translate*", "speak", ("POST",)) for prefix in ("/api", "/v1", "")),
+    Rule("/translate*", "speak", ("POST",)),
     Rule("*", ANY, READING),
     Rule("*", "admin"),
 )  # fmt: skip

@@ -6,7 +6,6 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from portevoix.errors import InvalidParameter, ModelMissing
@@ -15,17 +14,17 @@ from portevoix.server.body import read_object
 from portevoix.server.changes import change_events
 from portevoix.server.errors import ModelNotFound
 from portevoix.server.fields import read_text
+from portevoix.server.fresh import event_answer, fresh_answer
 from portevoix.server.hosts import require_this_machine
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from portevoix.app import App
     from portevoix.models.catalogue import Model
     from portevoix.models.library import Entry
     from portevoix.models.progress import Progress
-
-FRESH = {"Cache-Control": "no-store"}
 
 
 class ModelDesk:
@@ -50,7 +49,7 @@ class ModelDesk:
     async def list(self, _: Request) -> Response:
         """Return every model, installed or not, with its licence."""
         entries = await asyncio.to_thread(self._library.entries)
-        return JSONResponse({"models": [describe(entry) for entry in entries]}, headers=FRESH)
+        return fresh_answer({"models": [describe(entry) for entry in entries]})
 
     async def show(self, request: Request) -> Response:
         """Return one model."""
@@ -90,8 +89,7 @@ class ModelDesk:
 
     async def events(self, _: Request) -> Response:
         """Return server-sent events: the latest of each download, then each change."""
-        changes = change_events(self._library.downloads.watch(), describe_progress)
-        return StreamingResponse(changes, media_type="text/event-stream", headers=FRESH)
+        return event_answer(change_events(self._library.downloads.watch(), describe_progress))
 
     def _find(self, name: str) -> Model:
         try:
@@ -100,7 +98,7 @@ class ModelDesk:
             raise ModelNotFound(error.what, error.why, error.hint, param="name") from error
 
     def _answer(self, model: Model, status: int = 200) -> Response:
-        return JSONResponse(describe(self._library.entry(model)), status, FRESH)
+        return fresh_answer(describe(self._library.entry(model)), status)
 
 
 def describe(entry: Entry) -> dict[str, Any]:

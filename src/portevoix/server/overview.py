@@ -7,12 +7,13 @@ import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from portevoix.clock import Clock, system_clock
 from portevoix.errors import Overloaded
 from portevoix.server.changes import KEEP_ALIVE
+from portevoix.server.fresh import event_answer, fresh_answer
 from portevoix.server.models import describe_progress
 from portevoix.server.news import follow
 from portevoix.server.pauses import with_pauses
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from portevoix.server.queue import Queue
 
 ALIVE = b'{"status":"alive"}'
-FRESH = {"Cache-Control": "no-store"}
 LOOK_SECONDS = 0.5
 """How often engines, queue and downloads are looked at while somebody listens: they do not tell by themselves."""
 
@@ -66,13 +66,13 @@ class Overview:
         """Return everything there is to know."""
         app = self._current()
         machine = await asyncio.to_thread(describe_machine, app)
-        return JSONResponse({
+        return fresh_answer({
             **describe_app(app, self._queue, self._clock() - self._began),
             "config": self._describe_config(),
             "downloads": [describe_progress(progress) for progress in app.library.downloads.progress],
             **machine,
             "requests": self._news.requests,
-        }, headers=FRESH)  # fmt: skip
+        })  # fmt: skip
 
     async def events(self, request: Request) -> Response:
         """Return server-sent events: each engine, download and the queue as they are, then each change.
@@ -82,7 +82,7 @@ class Overview:
         """
         if self._news.listeners >= MAX_LISTENERS:
             raise Overloaded("nobody else may listen", f"{MAX_LISTENERS} do already", "Close a console.")
-        return StreamingResponse(self._changes(_last_number(request)), media_type="text/event-stream", headers=FRESH)
+        return event_answer(self._changes(_last_number(request)))
 
     async def _changes(self, after: int | None) -> AsyncGenerator[bytes, None]:
         async with aclosing(with_pauses(follow(self._news, self._survey, after, LOOK_SECONDS))) as items:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -12,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from portevoix.server.errors import NotThere
+from portevoix.server.etags import has_copy, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -94,7 +94,7 @@ class Page:
         if file is None:
             raise NotThere(f"there is nothing at {request.url.path[:80]!r}", hint="The console is at /.")
         headers = {**HEADERS, "ETag": file.etag}
-        if file.etag in _known_etags(request.headers.get("if-none-match", "")):
+        if has_copy(request, file.etag):
             return Response(status_code=304, headers=headers)
         return Response(file.content, media_type=file.media_type, headers=headers)
 
@@ -113,10 +113,4 @@ def _walk(folder: Traversable, path: PurePosixPath) -> Generator[tuple[str, byte
 
 
 def _page_file(name: str, content: bytes) -> PageFile:
-    digest = hashlib.blake2b(content, digest_size=12).hexdigest()
-    return PageFile(content, MEDIA_TYPES[PurePosixPath(name).suffix], f'"{digest}"')
-
-
-def _known_etags(header: str) -> list[str]:
-    """Return the tags of an `If-None-Match` header, weak ones as if they were strong (RFC 9110, 13.1.2)."""
-    return [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return PageFile(content, MEDIA_TYPES[PurePosixPath(name).suffix], tag_of(content))

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from portevoix.codecs import FORMATS
@@ -16,6 +16,7 @@ from portevoix.server.clip import Clip
 from portevoix.server.departure import while_present
 from portevoix.server.encoded import EncodedClips
 from portevoix.server.fields import read_number, read_speaker, read_text, require_text, wrong_value
+from portevoix.server.fresh import fresh_answer
 from portevoix.server.headers import speech_headers
 from portevoix.server.listing import list_voices
 from portevoix.server.order import Order
@@ -69,9 +70,7 @@ class PiperSynthesis:
             speech = await self._app.speaker.open(order.request)
             async with aclosing(Clip(speech)) as clip:
                 await clip.gather_all()
-                source = clip.gathered[0].source
-                is_silent = source is not None and source.is_silent
-                headers = speech_headers(order, speech.report, is_whole=True, is_silent=is_silent)
+                headers = speech_headers(order, speech.report, is_whole=True, is_silent=clip.is_silent)
                 content = await self._encoded.encode(order.format_name, clip.sample_rate, clip.gathered)
         media_type = FORMATS[order.format_name].media_type
         await Response(content, media_type=media_type, headers=headers)(scope, receive, send)
@@ -88,8 +87,7 @@ class PiperVoices:
         """Return the voices that are on this machine, by name, with what is known of their configuration."""
         await self._app.chain.meet()
         voices = [voice for voice in list_voices(self._app.levels) if voice["installed"] and voice["language"]]
-        content = {voice["id"]: _configuration(voice) for voice in voices}
-        return JSONResponse(content, headers={"Cache-Control": "no-store"})
+        return fresh_answer({voice["id"]: _configuration(voice) for voice in voices})
 
 
 def piper_routes(app: App, queue: Queue) -> list[Route]:

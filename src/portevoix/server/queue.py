@@ -158,8 +158,7 @@ class Queue:
         self.leaving.set()
         self.closing.set()
         for place in self._line.drain():
-            if not place.turn.done():
-                place.turn.set_exception(_stopping())
+            _send_away(place, _stopping())
 
     def describe(self) -> dict[str, Any]:
         """Return how it stands, as JSON."""
@@ -227,7 +226,7 @@ class Queue:
         if place is None:
             raise refusal
         self._line.remove(place)
-        place.turn.set_exception(refusal)
+        _send_away(place, refusal)
 
     async def _wait(self, guest: Guest) -> None:
         """Wait in line; whoever leaves hands over its turn."""
@@ -288,6 +287,12 @@ class Queue:
         if self._metrics is not None:
             self._metrics.queue_running.set(self.running)
             self._metrics.queue_waiting.set(len(self._line))
+
+
+def _send_away(place: Place, error: Exception) -> None:
+    """Tell who waits that no turn will come, unless they have just left by themselves."""
+    if not place.turn.done():
+        place.turn.set_exception(error)
 
 
 def _stopping() -> Stopping:

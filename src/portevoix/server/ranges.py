@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from portevoix.server.errors import RangeNotThere, error_answer
+from portevoix.server.etags import has_copy, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +23,9 @@ def ranged_answer(request: Request, content: bytes, media_type: str, headers: Ma
 
     One part is sent; who asks for several at once is sent the whole, as is who asks in words that nobody knows.
     """
-    tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+    tag = tag_of(content)
     facts = {**headers, "Accept-Ranges": "bytes", "ETag": tag}
-    if _knows(request.headers.get("if-none-match", ""), tag):
+    if has_copy(request, tag):
         return Response(status_code=304, headers=facts)
     part = _wanted(request, tag, len(content))
     if part is None:
@@ -49,10 +49,6 @@ def _wanted(request: Request, tag: str, size: int) -> range | None:
     if not last:
         return None
     return range(max(0, size - int(last)), size)
-
-
-def _knows(header: str, tag: str) -> bool:
-    return header.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in header.split(",")]
 
 
 def _refusal(size: int, facts: Mapping[str, str]) -> Response:

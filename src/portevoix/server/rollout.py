@@ -14,6 +14,7 @@ from portevoix.config import changed_keys, fingerprint, load_content, rows
 from portevoix.engine import Phase
 from portevoix.errors import EngineError, EngineTimeout, NotWritable
 from portevoix.server.errors import ConfigRefused, NoFormerConfig, RolloutBusy
+from portevoix.tasks import see_through
 
 if TYPE_CHECKING:
     from portevoix.config import Loaded, Problem
@@ -153,7 +154,7 @@ class Rollout:
             except BaseException:
                 self._stage.dismiss(candidate)
                 raise
-            await self._move(candidate, record, content)
+            await see_through(self._move(candidate, record, content))
             return replace(outcome, is_applied=True, record=record)
 
     async def rollback(self, who: str, to: int | None = None) -> Outcome:
@@ -180,7 +181,7 @@ class Rollout:
                 except BaseException:
                     self._stage.dismiss(deployment)
                     raise
-            await self._move(deployment, record)
+            await see_through(self._move(deployment, record))
             logger.info("config.rolled_back", extra={"config": record.id, "who": who})
             return replace(outcome, is_applied=True, record=record)
 
@@ -252,6 +253,7 @@ class Rollout:
             raise ConfigRefused("the configuration is refused", why, "Run `portevoix doctor`.", outcome.describe())
 
     async def _move(self, deployment: Deployment, record: Record, content: bytes | None = None) -> None:
+        """Put a deployment in force and keep that it is: half of it would leave engines open and the history wrong."""
         deployment.record = record.id
         wanted = deployment.app.settings.server
         await self._stage.move(deployment)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from portevoix.server.changes import change_events
+from portevoix.server.fresh import event_answer, fresh_answer
 from portevoix.server.hosts import require_this_machine
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from portevoix.app import App
     from portevoix.rooms.progress import Progress
-
-FRESH = {"Cache-Control": "no-store"}
 
 
 class RoomDesk:
@@ -42,7 +41,7 @@ class RoomDesk:
     async def list(self, _: Request) -> Response:
         """Return every environment, installed or not, with the licences of its packages."""
         rooms = [self._describe(name) for name in self._rooms.recipes]
-        return JSONResponse({"rooms": rooms}, headers=FRESH)
+        return fresh_answer({"rooms": rooms})
 
     async def show(self, request: Request) -> Response:
         """Return one environment."""
@@ -69,12 +68,11 @@ class RoomDesk:
 
     async def events(self, _: Request) -> Response:
         """Return server-sent events: the latest of each installation, then each change."""
-        changes = change_events(self._rooms.watch(), describe_progress)
-        return StreamingResponse(changes, media_type="text/event-stream", headers=FRESH)
+        return event_answer(change_events(self._rooms.watch(), describe_progress))
 
     def _answer(self, request: Request, status: int = 200) -> Response:
         name = self._rooms.find(request.path_params["name"]).name
-        return JSONResponse(self._describe(name), status, FRESH)
+        return fresh_answer(self._describe(name), status)
 
     def _describe(self, name: str) -> dict[str, Any]:
         recipe, note, progress = self._rooms.find(name), self._rooms.shelf.note(name), self._rooms.progress_of(name)

@@ -20,6 +20,7 @@ from portevoix.app import App, build
 from portevoix.config import fingerprint, load_content
 from portevoix.logs import configure_logging
 from portevoix.metrics_port import MetricsPort
+from portevoix.net.urls import url_of
 from portevoix.registry import installed_engines
 from portevoix.server.application import create_application, key_ring, make_queue
 from portevoix.server.errors import KeysRequired
@@ -142,7 +143,8 @@ async def _serve(app: App, host: str, listener: socket.socket, tell: Tell, histo
     application = create_application(app, host_names=names, queue=queue, history=history)
     server = Server(server_config(application, app.settings.server), queue, shares_port=app.settings.server.reuse_port,
                     is_busy=lambda: application.state.wyoming.is_busy)  # fmt: skip
-    greeter = asyncio.create_task(_greet(app, application, server, _address(host, listener), tell), name="greeting")
+    url = url_of(host, listener.getsockname()[1])
+    greeter = asyncio.create_task(_greet(app, application, server, url, tell), name="greeting")
     with MetricsPort(app.metrics.registry, app.settings.monitoring, host):
         try:
             await server.serve(sockets=[listener])
@@ -175,11 +177,6 @@ async def _greet(app: App, application: Starlette, server: Server, address: str,
     await asyncio.wait({application.state.loading}, timeout=GREETING_SECONDS)
     for line in greeting(app, address):
         tell(line)
-
-
-def _address(host: str, listener: socket.socket) -> str:
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - a name
-    return f"http://{name}:{listener.getsockname()[1]}"
 
 
 class Server(uvicorn.Server):

@@ -17,7 +17,8 @@ from portevoix.server.clip import Clip
 from portevoix.server.departure import while_present
 from portevoix.server.encoded import EncodedClips
 from portevoix.server.encoding import encode_stream
-from portevoix.server.events import MEDIA_TYPE, done_event, encode_events
+from portevoix.server.events import done_event, encode_events
+from portevoix.server.fresh import EVENT_STREAM
 from portevoix.server.headers import speech_headers
 from portevoix.server.order import Order, read_order
 from portevoix.server.repeats import Repeats
@@ -126,7 +127,7 @@ class _Answer:
 
     async def send_events(self, send: Send) -> None:
         """Send the same bytes as events, and at the end what happened on the way."""
-        await begin_answer(send, self._headers(MEDIA_TYPE))
+        await begin_answer(send, self._headers(EVENT_STREAM))
         async with aclosing(encode_events(self._pieces(), self._take_words)) as events:
             async for event in events:
                 await send_piece(send, event)
@@ -164,8 +165,6 @@ class _Answer:
         return await self._encoded.encode(self._order.format_name, self._clip.sample_rate, self._clip.gathered)
 
     def _headers(self, media_type: str) -> dict[str, str]:
-        source = self._clip.gathered[0].source
-        is_silent = source is not None and source.is_silent
-        is_whole = self._clip.is_whole
-        facts = speech_headers(self._order, self._speech.report, is_whole=is_whole, is_silent=is_silent)
+        clip = self._clip
+        facts = speech_headers(self._order, self._speech.report, is_whole=clip.is_whole, is_silent=clip.is_silent)
         return {"Content-Type": media_type, **facts}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from portevoix.casting import find_voice
@@ -13,6 +13,7 @@ from portevoix.errors import InvalidParameter, VoiceNotFound
 from portevoix.references.faults import VoiceExists
 from portevoix.references.shelf import Consent
 from portevoix.server.form import read_form, recording_of, text_of
+from portevoix.server.fresh import fresh_answer
 from portevoix.server.hosts import require_this_machine
 from portevoix.server.listing import list_voices
 from portevoix.speaker import CLIENT_VOICES
@@ -20,6 +21,7 @@ from portevoix.speaker import CLIENT_VOICES
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from portevoix.app import App
     from portevoix.references.shelf import StoredVoice
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 SAMPLE_BYTES = 10 * 1024 * 1024
 """Largest recording that is taken."""
 
-FRESH = {"Cache-Control": "no-store"}
 STORED = "stored"
 CANNOT_CLONE = "no engine that clones a voice is ready: another voice speaks in its place"
 
@@ -54,7 +55,7 @@ class VoiceDesk:
 
     async def list(self, _: Request) -> Response:
         """Return every voice of every engine, and every stored one."""
-        return JSONResponse({"voices": await all_voices(self._app)}, headers=FRESH)
+        return fresh_answer({"voices": await all_voices(self._app)})
 
     async def create(self, request: Request) -> Response:
         """Keep a voice: `name`, `audio_sample`, `consent` as a text or a recording; `language` and `transcript` help.
@@ -75,7 +76,7 @@ class VoiceDesk:
             voice = await asyncio.to_thread(
                 self._app.shelf.create, name, reference, consent, language=text_of(form, "language")
             )
-        return JSONResponse(describe_created(voice), headers=FRESH)
+        return fresh_answer(describe_created(voice))
 
     async def show(self, request: Request) -> Response:
         """Return one voice that is kept, with what was agreed to."""
@@ -84,22 +85,21 @@ class VoiceDesk:
             raise VoiceNotFound(f"there is no stored voice {request.path_params['name'][:80]!r}", param="voice")
         facts = {"consent": voice.consent_text, "consent_recording": voice.has_consent_recording,
                  "transcript": voice.reference.transcript, "language": voice.language}  # fmt: skip
-        return JSONResponse({**describe_created(voice), **facts}, headers=FRESH)
+        return fresh_answer({**describe_created(voice), **facts})
 
     async def remove(self, request: Request) -> Response:
         """Take a voice that is kept away, with its recording."""
         require_this_machine(request)
         voice = await asyncio.to_thread(self._app.shelf.remove, request.path_params["name"])
-        return JSONResponse({"id": voice.id, "object": "audio.voice.deleted", "deleted": True}, headers=FRESH)
+        return fresh_answer({"id": voice.id, "object": "audio.voice.deleted", "deleted": True})
 
     def _require_free(self, name: str) -> None:
         """Keep stored voices from standing in for others."""
-        try:
-            taken = name.lower() in CLIENT_VOICES or name in self._app.settings.voices
-            taken = taken or find_voice(self._app.levels, name) is not None
-        except VoiceNotFound:
-            return
-        if taken:
+        is_taken = name.lower() in CLIENT_VOICES or name in self._app.settings.voices
+        with suppress(VoiceNotFound):
+            find_voice(self._app.levels, name)
+            is_taken = True
+        if is_taken:
             raise VoiceExists(f"there is a voice {name[:80]!r} already", hint="Choose another name.", param="name")
 
 
@@ -132,8 +132,6 @@ def _describe_stored(voice: StoredVoice, *, can_clone: bool) -> dict[str, Any]:
 
 async def _consent(form: FormData) -> Consent:
     """Return what a form says about consent: a text, a recording, or both."""
-    recording = b""
     if not isinstance(form.get("consent"), str):
-        recording = await recording_of(form, "consent", SAMPLE_BYTES)
-        return Consent("", recording)
+        return Consent("", await recording_of(form, "consent", SAMPLE_BYTES))
     return Consent(text_of(form, "consent"), await recording_of(form, "consent_recording", SAMPLE_BYTES))

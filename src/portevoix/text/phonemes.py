@@ -1,17 +1,20 @@
-"""From text to a Piper voice's phoneme ids, by piper-tts itself, and from ids back to the words they stand for."""
+"""From text to a Piper voice's phoneme ids, exactly as piper-tts makes them.
+
+Of piper-tts it imports neither numpy nor onnxruntime, except for a voice whose language takes a network to be read.
+espeak-ng is C that now and then writes beyond its memory: it belongs into a process of its own.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
-from pathlib import Path
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
-from portevoix.errors import EngineFailed, EngineUnavailable, ModelBroken, ModelUnsupported
-from portevoix.text.speakable import word_spans
+from portevoix.errors import EngineFailed, EngineUnavailable, ModelBroken
 
 Sounds = tuple[tuple[str, int], ...]
 """Phonemes, each with the number of its sentence's ids up to its end."""
@@ -21,9 +24,11 @@ MARKS_OF_SENTENCES = frozenset(',.;:!?…—"()«»¿¡')
 
 MOST_INNER_DOTS = 20
 """Dots that end no sentence, in one text. espeak-ng writes beyond its memory where a hundred bytes of single letters
-have dots between them, as in "a.a.a.a…" or "a . a . a…", and takes this process with it."""
+have dots between them, as in "a.a.a.a…" or "a . a . a…", and takes its process with it."""
 
 _INNER_DOT = re.compile(r"\.(?=\S)|(?<![^\s.])\.")
+_BLOCK = re.compile(r"(\[\[.*?\]\])")
+_BLOCK_BEGINS = "[["
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,66 +45,65 @@ class PhonemeSentence:
     ids: tuple[int, ...]
     word_ends: tuple[int, ...]
     word_lengths: tuple[int, ...]
-    sounds: tuple[tuple[str, int], ...] = ()
+    sounds: Sounds = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """Say where a written word is in the text, and where it ends in the ids.
+class Espeak:
+    """Hold espeak-ng, of which a process has one, for one thread at a time."""
 
-    Attributes:
-        start: index of its first character in the text.
-        end: index after its last character.
-        sentence: index of the sentence.
-        id_end: number of the sentence's ids up to the word's end.
-        sounds: its phonemes, each with the number of ids up to its end.
-    """
-
-    start: int
-    end: int
-    sentence: int
-    id_end: int
-    sounds: tuple[tuple[str, int], ...] = ()
-
-
-class Phonemizer:
-    """Turn text into phoneme ids exactly as piper-tts does for a voice. Threads take turns inside piper-tts."""
-
-    def __init__(self, config: Path) -> None:
-        """Read the voice's configuration.
+    def __init__(self) -> None:
+        """Load it.
 
         Raises:
-            ModelBroken: it lacks a key, or names an unknown kind of phonemes.
             EngineUnavailable: piper-tts or what it needs cannot be loaded, perhaps for want of memory.
         """
         try:
-            from piper.config import PiperConfig
-            from piper.voice import PiperVoice
-        except (ImportError, MemoryError) as error:
+            _open_piper()
+            from piper.phonemize_espeak import EspeakPhonemizer
+
+            self._espeak = EspeakPhonemizer()
+        except (ImportError, RuntimeError, MemoryError) as error:
             raise EngineUnavailable("Piper voices cannot speak here", str(error), "Run `portevoix doctor`.") from error
-        try:
-            content = json.loads(config.read_text(encoding="utf-8"))
-            self._voice = PiperVoice(session=None, config=PiperConfig.from_dict(content))
-        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
-            raise ModelBroken(f"{config.name} is not a Piper voice's configuration", f"{type(error).__name__}: {error}",
-                              "Fetch the voice again.") from error  # fmt: skip
-        self._map: dict[str, Sequence[int]] = dict(self._voice.config.phoneme_id_map)
 
-    @property
-    def defaults(self) -> Any:
-        """Return piper-tts' reading of the configuration: scales, speakers, sample rate."""
-        return self._voice.config
+    def phonemes(self, voice: str, text: str, clusters: set[tuple[str, ...]] | None) -> list[list[str]]:
+        """Return the phonemes of each sentence; what stands in double brackets are phonemes already."""
+        sentences: list[list[str]] = []
+        parts = _BLOCK.split(text)
+        follows_block = False
+        for before, part, after in zip(["", *parts], parts, [*parts[1:], ""], strict=False):
+            if part.startswith(_BLOCK_BEGINS):
+                sentences = sentences or [[]]
+                space_before, space_after = " " * before.endswith(" "), " " * after.startswith(" ")
+                sentences[-1] += [*space_before, *part[2:-2].strip(), *space_after]
+                follows_block = True
+                continue
+            said = self._espeak.phonemize(voice, part, vowel_clusters=clusters)
+            if follows_block and said:
+                sentences[-1] += said.pop(0)
+            sentences += said
+            follows_block = False
+        return sentences
 
-    def prove(self) -> None:
-        """Turn a letter into phonemes, which also spares the first sentence the time of loading.
+
+class Phonemizer:
+    """Turn text into the phoneme ids of one voice."""
+
+    def __init__(self, config: Mapping[str, Any], espeak: Espeak) -> None:
+        """Read what stands in the voice's `.onnx.json`.
 
         Raises:
-            ModelUnsupported: the phonemizer of this kind of voice is not installed, or does not know its language.
+            ModelBroken: it lacks a key, or names an unknown kind of phonemes.
         """
+        from piper.config import PiperConfig
+
         try:
-            self.sentences("a")
-        except EngineFailed as error:
-            raise ModelUnsupported("the voice cannot speak", str(error), "Choose another voice.") from error
+            self._config = PiperConfig.from_dict(dict(config))
+            self._map: dict[str, Sequence[int]] = dict(self._config.phoneme_id_map)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelBroken("the voice's configuration is not one of Piper's", f"{type(error).__name__}: {error}",
+                              "Fetch the voice again.") from error  # fmt: skip
+        self._espeak = espeak
+        self._stock: Any = None
 
     def sentences(self, text: str) -> tuple[PhonemeSentence, ...]:
         """Return the sentences that espeak finds in `text`; none when nothing in it has a sound.
@@ -108,37 +112,40 @@ class Phonemizer:
             EngineFailed: the phonemizer for this kind of voice is not installed, or refuses the text.
         """
         try:
-            groups = self._voice.phonemize(_without_rows_of_dots(text))
+            groups = self._phonemes(_without_rows_of_dots(text))
+            return tuple(self._sentence(phonemes) for phonemes in groups if phonemes)
         except (RuntimeError, ImportError, ValueError) as error:
             raise EngineFailed("the text has no phonemes", f"{type(error).__name__}: {error}") from error
-        return tuple(self._sentence(phonemes) for phonemes in groups if phonemes)
 
-    def words(self, text: str, sentences: Sequence[PhonemeSentence]) -> tuple[SpokenWord, ...]:
-        """Return where the written words of `text` are spoken in its `sentences`.
-
-        It is exact where as many words are spoken as are written; elsewhere see `shared_out`.
-        """
-        spans = word_spans(text)
-        spoken = [(index, end) for index, one in enumerate(sentences) for end in one.word_ends]
-        sounds = [sounds for one in sentences for sounds in _by_word(one)]
-        if not spans or not spoken:
-            return ()
-        if len(spans) == len(spoken):
-            pairs = [(count, count) for count in range(1, len(spans) + 1)]
-        else:
-            lengths = [length for one in sentences for length in one.word_lengths]
-            pairs = shared_out([self._length(text[start:end]) for start, end in spans], lengths)
-        begins = [(0, 0), *pairs]
-        return tuple(
-            SpokenWord(spans[begin][0], spans[written - 1][1], *spoken[said - 1], _joined(sounds, spoken, first, said))
-            for (begin, first), (written, said) in zip(begins, pairs, strict=False)
-        )
-
-    def _length(self, word: str) -> int:
+    def length(self, word: str) -> int:
+        """Return the number of phonemes of a word that stands alone, at least 1; errors as in `sentences`."""
         return max(1, sum(sum(one.word_lengths) for one in self.sentences(word)))
 
-    def _sentence(self, phonemes: Sequence[str]) -> PhonemeSentence:
-        ids = self._voice.phonemes_to_ids(list(phonemes))
+    def _phonemes(self, text: str) -> list[list[str]]:
+        config = self._config
+        if config.phoneme_type == "text":
+            return [list(unicodedata.normalize("NFD", text))]
+        if config.phoneme_type == "espeak" and config.espeak_voice != "ar":
+            return self._espeak.phonemes(config.espeak_voice, text, config.vowel_clusters)
+        phonemes: list[list[str]] = self._whole_piper().phonemize(text)
+        return phonemes
+
+    def _ids(self, phonemes: list[str]) -> list[int]:
+        if self._config.phoneme_type == "pinyin":
+            return list(self._whole_piper().phonemes_to_ids(phonemes))
+        from piper.phoneme_ids import phonemes_to_ids
+
+        return list(phonemes_to_ids(phonemes, self._config.phoneme_id_map))
+
+    def _whole_piper(self) -> Any:
+        """Return piper-tts' own voice, for languages that it reads with networks and dictionaries."""
+        if self._stock is None:
+            from piper.voice import PiperVoice
+
+            self._stock = PiperVoice(session=None, config=self._config)
+        return self._stock
+
+    def _sentence(self, phonemes: list[str]) -> PhonemeSentence:
         pad = len(self._map.get("_", ()))
         at = len(self._map.get("^", ())) + pad
         ends: list[int] = []
@@ -154,42 +161,25 @@ class Phonemizer:
             at += len(self._map[phoneme]) + pad if phoneme in self._map else 0
             if is_sound:
                 sounds.append((phoneme, at))
-        return PhonemeSentence(tuple(ids), tuple(ends), tuple(lengths[:-1]), tuple(sounds))
+        return PhonemeSentence(tuple(self._ids(phonemes)), tuple(ends), tuple(lengths[:-1]), tuple(sounds))
+
+
+def needs_networks(config: Mapping[str, Any]) -> bool:
+    """Tell whether piper-tts reads the language of this configuration with networks and dictionaries of its own."""
+    espeak = config.get("espeak")
+    is_arabic = isinstance(espeak, Mapping) and espeak.get("voice") == "ar"
+    return is_arabic or config.get("phoneme_type", "espeak") not in ("espeak", "text")
+
+
+def _open_piper() -> None:
+    """Make piper-tts' modules importable without its `__init__`, which imports numpy and onnxruntime."""
+    if "piper" not in sys.modules:
+        spec = find_spec("piper")
+        if spec is None:
+            raise ImportError("piper-tts is not installed")
+        sys.modules["piper"] = module_from_spec(spec)
 
 
 def _without_rows_of_dots(text: str) -> str:
     """Return what espeak reads alike, and outlives: letters apart in place of those with dots between them."""
     return _INNER_DOT.sub(" ", text) if len(_INNER_DOT.findall(text)) > MOST_INNER_DOTS else text
-
-
-def _joined(
-    sounds: Sequence[Sounds], spoken: Sequence[tuple[int, int]], first: int, last: int
-) -> Sounds:  # fmt: skip
-    """Return the sounds of spoken words `first`..`last`, as far as they are in the last one's sentence."""
-    sentence = spoken[last - 1][0]
-    return tuple(chain(*(sounds[place] for place in range(first, last) if spoken[place][0] == sentence)))
-
-
-def _by_word(sentence: PhonemeSentence) -> list[Sounds]:
-    """Return the sounds of each word of a sentence."""
-    ends = list(accumulate(sentence.word_lengths))
-    return [sentence.sounds[first:last] for first, last in pairwise([0, *ends])]
-
-
-def shared_out(written: Sequence[int], spoken: Sequence[int]) -> list[tuple[int, int]]:
-    """Pair written with spoken words: return `(written words, spoken words)` covered so far, after each pair.
-
-    Both are given by their lengths in phonemes, the written ones as they sound alone. Each spoken border goes with the
-    nearest written one, measured along the whole; so "of the", spoken as one word, stays together, and "42" gets both
-    words it is spoken with.
-    """
-    written_ends = [end * sum(spoken) / max(1, sum(written)) for end in accumulate(written)]
-    pairs: list[tuple[int, int]] = []
-    for index, end in enumerate(accumulate(spoken), 1):
-        nearest = min(range(len(written_ends)), key=lambda place: abs(written_ends[place] - end)) + 1
-        covered = len(written) if index == len(spoken) else nearest
-        if pairs and pairs[-1][0] >= covered:
-            pairs[-1] = (pairs[-1][0], index)
-        else:
-            pairs.append((covered, index))
-    return pairs

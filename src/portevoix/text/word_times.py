@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from portevoix.errors import EngineError
 from portevoix.speech import WordMark
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from portevoix.text.phonemes import PhonemeSentence, Phonemizer, SpokenWord
+    from portevoix.text.spoken_words import SpokenWord
 
     Words = Awaitable[Sequence[SpokenWord]]
 
 
 @contextmanager
-def words_in_background(phonemizer: Phonemizer, text: str, sentences: Sequence[PhonemeSentence]) -> Iterator[Words]:
-    """Find the words of `text` when the event loop has nothing else to do: while the network makes the first sound."""
+def in_background(find: Callable[[], Words]) -> Iterator[Words]:
+    """Find words while the network makes the first sound; none are found where that fails: speech does without."""
 
-    async def find() -> Sequence[SpokenWord]:
-        return phonemizer.words(text, sentences)
+    async def find_or_do_without() -> Sequence[SpokenWord]:
+        with suppress(EngineError):
+            return await find()
+        return ()
 
-    words = asyncio.create_task(find(), name="words")
+    words = asyncio.create_task(find_or_do_without(), name="words")
     try:
         yield words
     finally:

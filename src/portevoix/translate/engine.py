@@ -7,7 +7,7 @@ from what stands here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from portevoix.engine import EngineState, Surroundings
 from portevoix.translate.direction import Direction
@@ -61,3 +61,11 @@ class TranslationEngine(Protocol):
 
     async def aclose(self) -> None:
         """Give back processes, threads and memory."""
+
+
+@runtime_checkable
+class NoticesModels(Protocol):
+    """An engine that sees by itself that models have come or gone."""
+
+    def is_outdated(self) -> bool:
+        """Return whether `load` would find others than it found last; asked before each request, in microseconds."""

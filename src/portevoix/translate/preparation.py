@@ -13,6 +13,8 @@ from pathlib import Path
 from portevoix.children import end_child
 from portevoix.errors import EngineUnavailable, MachineError, ModelBroken, ModelMissing, NotWritable
 from portevoix.locks import drop_lock, take_lock
+from portevoix.models.catalogue import Model
+from portevoix.models.downloads import Finish
 from portevoix.models.locks import lock_of
 from portevoix.rooms.environments import EnvironmentShelf, install_command
 from portevoix.rooms.worker import OFFLINE
@@ -63,6 +65,35 @@ async def prepare_model(
         await _run([str(python), "-P", "-c", ENTRANCE, root, str(source), str(made), "--quantization", quantization],
                    source.name, limit_seconds)  # fmt: skip
         made.rename(target)
+
+
+def left_to_do(name: str, rooms: EnvironmentShelf) -> str:
+    """Return what is to be done by hand before the weights of a model can be converted here, or ""."""
+    if rooms.python(ENVIRONMENT) is not None:
+        return ""
+    then = f"`{install_command(ENVIRONMENT)}`, then `portevoix models convert {name}`"
+    return f"To translate with it, it has to be converted once. Run {then}."
+
+
+def converting(weights: Path, models: Path, rooms: Path) -> Finish:
+    """Return what converts a translation model that was fetched, once, where there is the environment for that.
+
+    Args:
+        weights: folder with the folders of weights.
+        models: folder for those of converted models.
+        rooms: folder with environments.
+    """
+
+    async def finish(model: Model) -> str:
+        target, shelf = models / model.name, EnvironmentShelf(rooms)
+        if target.exists():
+            return ""
+        if todo := left_to_do(model.name, shelf):
+            return todo
+        await prepare_model(weights / model.name, target, rooms=shelf)
+        return ""
+
+    return finish
 
 
 @contextmanager

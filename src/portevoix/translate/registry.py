@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 from portevoix.errors import ConfigError
@@ -69,6 +70,4 @@ def _word(default: Any) -> str:
 
 
 def _typed(default: Any, value: Any) -> Any:
-    from pathlib import Path
-
     return Path(value).expanduser() if default is None and isinstance(value, str) else value

@@ -19,6 +19,7 @@ from portevoix.errors import EmptyText, EngineDied, EngineError, EngineNotFound,
 from portevoix.tasks import end_tasks
 from portevoix.translate.detection import LanguageDetector
 from portevoix.translate.direction import Route
+from portevoix.translate.engine import NoticesModels
 from portevoix.translate.faults import NoTranslator, NotTranslated, SameLanguage, TranslationFailed
 from portevoix.translate.guard import Guard, Line
 from portevoix.translate.languages import AUTO, name_of, normalise
@@ -153,8 +154,8 @@ class Translator:
         await asyncio.gather(*(guard.aclose() for guard in self.guards))
 
     async def settled(self) -> None:
-        """Wait until engines that are finding out what they can do have done so, for a bounded time."""
-        await _look([guard for guard in self.guards if guard.state().phase in (Phase.IDLE, Phase.LOADING)])
+        """Wait until engines know what they can do, also with models that have come since, for a bounded time."""
+        await _look([guard for guard in self.guards if _is_unsettled(guard)])
 
     async def _aside(self, text: str, work: Callable[[], Result]) -> Result:
         """Return what `work` returns, done by a thread where the text is long, so that nobody else has to wait."""
@@ -317,6 +318,12 @@ class Rendering:
         self._attempts.append(TranslationAttempt(sentence, name, outcome, error.code, str(error), seconds))
         facts = {"engine": name, "code": error.code, "request_id": self._request.request_id}
         logger.info("translation.attempt_failed", extra=facts)
+
+
+def _is_unsettled(guard: Guard) -> bool:
+    engine = guard.engine
+    is_outdated = isinstance(engine, NoticesModels) and engine.is_outdated()
+    return is_outdated or guard.state().phase in (Phase.IDLE, Phase.LOADING)
 
 
 async def _look(guards: Sequence[Guard]) -> None:

@@ -14,6 +14,9 @@ from tests.browser import LONG_MS, opened
 from tests.console_machine import CONFIG, FILES, MODEL, running_machine
 from tests.hub import answers, hub
 
+TRANSLATION = "opus-mt-en-fr"
+WEIGHTS = dict.fromkeys(("config.json", "source.spm", "target.spm", "vocab.json", "pytorch_model.bin"), b"{}")
+
 expect.set_options(timeout=LONG_MS)
 
 
@@ -72,6 +75,18 @@ def test_a_download_that_fails_says_why(browser, machine, one):
         row(page, MODEL).get_by_role("button", name="Fetch").click()
         expect(row(page, MODEL).locator(".failed")).to_contain_text("terms")
     one.faults, one.stays = [], False
+
+
+def test_what_a_translation_model_still_needs_is_told_and_may_be_tried_again(browser, machine, one):
+    voices, of_voices = one.files, one.repository
+    one.files, one.repository = dict(WEIGHTS), f"Helsinki-NLP/{TRANSLATION}"
+    with opened(browser, f"{machine.url}/#voices") as page:
+        page.fill("#models-filter", TRANSLATION)
+        for _ in range(2):
+            row(page, TRANSLATION).get_by_role("button", name=f"Fetch {TRANSLATION}").click()
+            expect(row(page, TRANSLATION).locator(".failed")).to_contain_text("portevoix engines install neural")
+            expect(row(page, TRANSLATION).get_by_role("button", name=f"Delete {TRANSLATION}")).to_be_visible()
+    one.files, one.repository = voices, of_voices
 
 
 def test_a_voice_is_kept_from_the_microphone_with_consent_and_deleted(browser, machine, log):

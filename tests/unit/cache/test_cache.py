@@ -9,7 +9,8 @@ import pytest
 from portevoix.cache.cache import SpeechCache
 from portevoix.cache.disk import DiskTier
 from portevoix.cache.memory import MemoryTier
-from tests.recordings import HandClock, recording
+from tests.hand_clock import HandClock
+from tests.recordings import recording
 from tests.virtual_time import virtual
 
 ONE, SILENCE = recording(), recording(level=0.0005)

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager, closing
 import pytest
 
 from portevoix.cache.disk import DiskTier
-from tests.recordings import HandClock, recording
+from tests.hand_clock import HandClock
+from tests.recordings import recording
 
 ONE = recording()
 MEGABYTE = 1 << 20

@@ -6,7 +6,8 @@ import pytest
 
 from portevoix.cache.memory import MemoryTier, TierStats
 from portevoix.errors import InvalidParameter
-from tests.recordings import HandClock, recording
+from tests.hand_clock import HandClock
+from tests.recordings import recording
 
 ONE = recording()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from portevoix.cache.shelf import Shelf, remove_index
-from tests.recordings import HandClock, recording
+from tests.hand_clock import HandClock
+from tests.recordings import recording
 
 ONE, OTHER = recording(), recording(hertz=880)
 ONE_BYTES = len(ONE.to_bytes())

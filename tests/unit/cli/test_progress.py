@@ -3,24 +3,17 @@ from __future__ import annotations
 import pytest
 
 from portevoix.cli.progress import Progress, clock_face, stepping
-
-
-class HandClock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
+from tests.hand_clock import HandClock
 
 
 @pytest.fixture
 def clock():
-    return HandClock()
+    return HandClock(0.0)
 
 
 def test_short_work_draws_nothing(clock, capsys):
     progress = Progress(1000, 1.0, is_seen=True, clock=clock)
-    clock.now = 0.9
+    clock.seconds = 0.9
     progress.show(5.0)
     progress.clear()
     assert capsys.readouterr().err == ""
@@ -28,7 +21,7 @@ def test_short_work_draws_nothing(clock, capsys):
 
 def test_long_work_draws_a_line_and_takes_it_away(clock, capsys):
     progress = Progress(1500, 1.0, is_seen=True, clock=clock)
-    clock.now = 1.1
+    clock.seconds = 1.1
     progress.show(50.0)
     progress.show(51.0)
     progress.clear()
@@ -38,7 +31,7 @@ def test_long_work_draws_a_line_and_takes_it_away(clock, capsys):
 
 def test_nothing_is_drawn_where_nobody_looks(clock, capsys):
     progress = Progress(1500, 1.0, is_seen=False, clock=clock)
-    clock.now = 100.0
+    clock.seconds = 100.0
     progress.show(50.0)
     progress.clear()
     with stepping([1, 2], "Speaking") as steps:

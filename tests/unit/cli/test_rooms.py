@@ -105,6 +105,12 @@ def test_it_is_removed_unless_somebody_lives_there(tmp_path):
     assert portevoix(tmp_path, "engines", "remove", "kokoro").stderr == "kokoro is not installed\n"
 
 
+def test_an_engine_that_lacks_a_setting_is_off_and_one_that_lacks_packages_is_not_installed(tmp_path):
+    rows = {row["engine"]: row for row in json.loads(portevoix(tmp_path, "engines", "--json").stdout)}
+    assert (rows["kokoro"]["state"], rows["remote_openai"]["state"]) == ("not installed", "off")
+    assert "base_url" in rows["remote_openai"]["what_to_do"]
+
+
 def test_without_a_command_the_engines_are_listed(tmp_path):
     plain, listed = (portevoix(tmp_path, "engines", *words, "--json") for words in ((), ("list",)))
     assert [row["engine"] for row in json.loads(plain.stdout)] == [row["engine"] for row in json.loads(listed.stdout)]

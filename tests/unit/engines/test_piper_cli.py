@@ -89,6 +89,23 @@ async def test_speakers_are_known_by_name_and_number(engine):
         await speak(engine, "Hello.", "en_US-duo-low", speaker="nobody")
 
 
+async def test_a_voice_whose_file_is_replaced_gets_another_child(tmp_path):
+    folder, now = tmp_path / "voices", [0.0]
+    shutil.copytree(VOICES, folder)
+    around = replace(surroundings(tmp_path, folder), clock=lambda: now[0])
+    engine = PiperCli(PiperCliOptions(executable_path=scripted(tmp_path, "plain")), around)
+    await speak(engine, "Bonjour")
+    (old,) = engine.processes()
+    await speak(engine, "Encore")
+    assert engine.processes() == (old,)
+    model = folder / "fr_FR-petit-low.onnx"
+    os.utime(model, ns=(0, 1))
+    now[0] += 60.0
+    await speak(engine, "Bonjour")
+    assert engine.processes()[-1] != old
+    await engine.aclose()
+
+
 async def test_a_death_in_the_middle_costs_one_sentence(fake):
     with pytest.raises(EngineFailed):
         await speak(fake, "die")

@@ -14,25 +14,19 @@ from portevoix.engine import Phase, Surroundings
 from portevoix.engines.piper_native import PiperNative, PiperNativeOptions
 from portevoix.errors import CannotSay, EngineUnavailable, InvalidParameter, ModelBroken, ModelMissing, Overloaded
 from portevoix.speech import Utterance
+from tests.hand_clock import HandClock
 
 VOICES = Path("tests/fixtures/voices").absolute()
 Make = Callable[..., PiperNative]
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def make(tmp_path: Path, clock: Clock) -> AsyncIterator[Make]:
+async def make(tmp_path: Path, clock: HandClock) -> AsyncIterator[Make]:
     made: list[PiperNative] = []
 
     def build(*folders: Path, **options) -> PiperNative:
@@ -173,11 +167,11 @@ async def test_a_given_model_that_is_not_there_says_so(make: Make) -> None:
     assert "model_path" in engine.state().hint
 
 
-async def test_a_voice_that_is_put_there_while_running_is_found(make: Make, tmp_path: Path, clock: Clock) -> None:
+async def test_a_voice_that_is_put_there_while_running_is_found(make: Make, tmp_path: Path, clock: HandClock) -> None:
     engine = make(tmp_path / "voices")
     assert engine.state().phase is Phase.UNAVAILABLE
     copy("fr_FR-petit-low", tmp_path / "voices")
-    clock.now += 1
+    clock.seconds += 1
     assert engine.state().phase is Phase.IDLE
     assert len(await speak(engine, "Bonjour."))
     assert engine.state().phase is Phase.READY
@@ -185,7 +179,7 @@ async def test_a_voice_that_is_put_there_while_running_is_found(make: Make, tmp_
 
 @pytest.mark.parametrize("damage", ["half", "text", "zeros"])
 async def test_a_damaged_model_is_told_and_tried_again_when_mended(
-    make: Make, tmp_path: Path, clock: Clock, damage: str
+    make: Make, tmp_path: Path, clock: HandClock, damage: str
 ) -> None:
     model = copy("fr_FR-petit-low", tmp_path / "voices")
     whole = model.read_bytes()
@@ -197,7 +191,7 @@ async def test_a_damaged_model_is_told_and_tried_again_when_mended(
     assert engine.state().code == "model_broken"
     assert not any(voice.is_installed for voice in engine.voices())
     model.write_bytes(whole)
-    clock.now += 1
+    clock.seconds += 1
     await engine.load()
     assert engine.state().phase is Phase.READY
 

@@ -19,7 +19,7 @@ from portevoix.engines.silent_emergency import (
     SilentEmergencyOptions,
     deliver,
 )
-from portevoix.errors import InvalidParameter, NotAllowed
+from portevoix.errors import EngineFailed, InvalidParameter, NotAllowed
 from portevoix.speech import Utterance
 from portevoix.text.speakable import estimate_seconds
 
@@ -32,6 +32,8 @@ class ScriptedHook:
     def __init__(self, *statuses):
         self.statuses = list(statuses)
         self.requests = []
+        self.connections = 0
+        self.left = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -46,7 +48,14 @@ class ScriptedHook:
         await self.server.wait_closed()
 
     async def _serve(self, reader, writer):
-        head = await reader.readuntil(b"\r\n\r\n")
+        self.connections += 1
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError as error:
+            assert not error.partial
+            self.left.set()
+            writer.close()
+            return
         length = int(
             next(line.split(b":")[1] for line in head.splitlines() if line.lower().startswith(b"content-length"))
         )
@@ -191,3 +200,40 @@ def test_importing_it_loads_no_web_client():
         env={"PYTHONPATH": ":".join(sys.path)},
     )  # fmt: skip
     assert done.stdout.split() == ["False", "False"]
+
+
+async def test_a_trial_raises_no_alarm(caplog):
+    async with ScriptedHook() as hook:
+        engine = engine_with(hook.url)
+        engine.mute()
+        assert await fall_silent(engine)
+        await engine.aclose()
+    assert (hook.connections, caplog.records) == (0, [])
+
+
+async def test_looking_whether_the_webhook_answers_sends_nothing():
+    async with ScriptedHook() as hook:
+        assert await engine_with(hook.url).try_alarm(rings=False) == "127.0.0.1 answers; nothing was sent"
+        await asyncio.wait_for(hook.left.wait(), 60)
+    assert (hook.connections, hook.requests) == (1, [])
+
+
+async def test_a_test_alarm_says_that_it_is_one():
+    async with ScriptedHook(204) as hook:
+        assert await engine_with(hook.url).try_alarm(rings=True) == "127.0.0.1 took a test alarm"
+    ((_, alert),) = hook.requests
+    assert (alert["event"], alert["is_test"], alert["engine"]) == ("alert.tested", True, "silent_emergency")
+
+
+async def test_an_alarm_that_would_not_arrive_is_told():
+    async with ScriptedHook(404) as hook:
+        with pytest.raises(EngineFailed, match="not accepted"):
+            await engine_with(hook.url).try_alarm(rings=True)
+    with pytest.raises(EngineFailed, match="does not answer"):
+        await engine_with(hook.url).try_alarm(rings=False)
+    with pytest.raises(InvalidParameter):
+        await engine_with("nothing").try_alarm(rings=False)
+    inside = SilentEmergencyOptions(alert_webhook="http://127.0.0.1:9/")
+    with pytest.raises(NotAllowed):
+        await SilentEmergency(inside, Surroundings()).try_alarm(rings=False)
+    assert await SilentEmergency(SilentEmergencyOptions(), Surroundings()).try_alarm(rings=True) == ""

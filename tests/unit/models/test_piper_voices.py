@@ -8,6 +8,7 @@ import pytest
 
 from portevoix.errors import ModelBroken, ModelMissing
 from portevoix.models.piper_voices import KNOWN, VoiceShelf, voice_name
+from tests.hand_clock import HandClock
 
 VOICES = Path("tests/fixtures/voices")
 CONFIG = json.loads((VOICES / "fr_FR-petit-low.onnx.json").read_text(encoding="utf-8"))
@@ -19,13 +20,6 @@ def put(folder: Path, name: str, config: object = CONFIG, model: bytes = b"onnx"
     text = config if isinstance(config, str) else json.dumps(config)
     (folder / f"{name}.onnx.json").write_text(text, encoding="utf-8")
     return folder / f"{name}.onnx"
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_finds_the_fixture_voices() -> None:
@@ -115,21 +109,21 @@ def test_names_are_looked_up_and_never_opened_as_paths(tmp_path: Path, name: str
 
 
 def test_a_voice_that_is_put_there_is_found(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = HandClock()
     shelf = VoiceShelf((tmp_path,), clock=clock)
     assert shelf.files() == ()
     put(tmp_path, "fr_FR-x-low")
-    clock.now += 1
+    clock.seconds += 1
     assert [file.name for file in shelf.files()] == ["fr_FR-x-low"]
 
 
 def test_mended_files_are_read_again(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = HandClock()
     shelf = VoiceShelf((tmp_path,), clock=clock)
     put(tmp_path, "fr_FR-x-low", "{")
     assert shelf.files()[0].error is not None
     put(tmp_path, "fr_FR-x-low")
-    clock.now += 1
+    clock.seconds += 1
     assert shelf.files()[0].error is None
 
 

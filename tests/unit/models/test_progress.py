@@ -1,21 +1,15 @@
 from __future__ import annotations
 
 from portevoix.models.progress import Meter, Progress
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.hand_clock import HandClock
 
 
 def test_speed_and_time_left_are_those_of_the_last_seconds() -> None:
-    clock = Clock()
+    clock = HandClock(0.0)
     meter = Meter("voix", 0, clock)
     assert meter.step("size", {"total": 1000, "done": 100}).seconds_left is None
     for second in range(1, 20):
-        clock.now = second
+        clock.seconds = second
         progress = meter.step("bytes", {"done": 100 + (10 * second if second < 10 else 90 + 20 * (second - 9))})
     assert progress.bytes_per_second == 20.0
     assert progress.ratio == 0.39
@@ -23,10 +17,10 @@ def test_speed_and_time_left_are_those_of_the_last_seconds() -> None:
 
 
 def test_what_lay_there_before_is_no_speed() -> None:
-    clock = Clock()
+    clock = HandClock(0.0)
     meter = Meter("voix", 1000, clock)
     meter.step("size", {"total": 1000, "done": 0})
-    clock.now = 1.0
+    clock.seconds = 1.0
     assert meter.step("size", {"total": 1000, "done": 900}).bytes_per_second == 0.0
 
 

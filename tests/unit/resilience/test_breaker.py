@@ -3,19 +3,12 @@ from __future__ import annotations
 import pytest
 
 from portevoix.resilience.breaker import CircuitBreaker
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.hand_clock import HandClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
@@ -24,7 +17,7 @@ def states() -> list[str]:
 
 
 @pytest.fixture
-def breaker(clock: Clock, states: list[str]) -> CircuitBreaker:
+def breaker(clock: HandClock, states: list[str]) -> CircuitBreaker:
     breaker = CircuitBreaker(3, 30.0, clock=clock)
     breaker.on_change = states.append
     return breaker
@@ -53,42 +46,42 @@ def test_only_failures_in_a_row_count(breaker: CircuitBreaker) -> None:
     assert not breaker.is_open()
 
 
-def test_a_trial_is_due_when_the_rest_is_over(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_a_trial_is_due_when_the_rest_is_over(breaker: CircuitBreaker, clock: HandClock) -> None:
     fail(breaker, 3)
-    clock.now += 29.9
+    clock.seconds += 29.9
     assert breaker.rest_seconds == pytest.approx(0.1)
-    clock.now += 0.2
+    clock.seconds += 0.2
     assert breaker.rest_seconds == 0
     assert breaker.is_open()
 
 
-def test_a_running_trial_keeps_others_away(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_a_running_trial_keeps_others_away(breaker: CircuitBreaker, clock: HandClock) -> None:
     fail(breaker, 3)
-    clock.now += 31
+    clock.seconds += 31
     breaker.begin_trial()
     assert breaker.is_open()
 
 
-def test_a_good_trial_closes(breaker: CircuitBreaker, clock: Clock, states: list[str]) -> None:
+def test_a_good_trial_closes(breaker: CircuitBreaker, clock: HandClock, states: list[str]) -> None:
     fail(breaker, 3)
-    clock.now += 31
+    clock.seconds += 31
     breaker.begin_trial()
     breaker.succeed()
     assert not breaker.is_open()
     assert states == ["open", "half_open", "closed"]
 
 
-def test_a_bad_trial_opens_for_another_whole_rest(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_a_bad_trial_opens_for_another_whole_rest(breaker: CircuitBreaker, clock: HandClock) -> None:
     fail(breaker, 3)
-    clock.now += 31
+    clock.seconds += 31
     breaker.begin_trial()
     breaker.fail()
     assert breaker.rest_seconds == pytest.approx(30)
 
 
-def test_a_late_failure_does_not_prolong_the_rest(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_a_late_failure_does_not_prolong_the_rest(breaker: CircuitBreaker, clock: HandClock) -> None:
     fail(breaker, 3)
-    clock.now += 20
+    clock.seconds += 20
     breaker.fail()
     assert breaker.rest_seconds == pytest.approx(10)
 

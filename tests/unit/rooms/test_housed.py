@@ -3,9 +3,11 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from portevoix.engine import Phase, Surroundings
@@ -208,3 +210,29 @@ def test_an_engine_of_the_house_needs_nothing_but_the_standard_library_to_be_imp
     )
     done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("room", [True, False])
+async def test_a_model_that_is_replaced_is_loaded_anew_once_nobody_speaks_with_the_old_one(tmp_path, room):
+    engine = hum(tmp_path, room=room)
+    model = tmp_path / "models" / "hum" / "voice.json"
+    said = utterance(engine)
+    low = np.concatenate([chunk.samples for chunk in await hear(engine, said)])
+    async with aclosing(engine.stream(said)) as speaking:
+        old = [(await anext(speaking)).samples]
+        (tmp_path / "new").write_text('{"pitch_hz": 880.0}', encoding="utf-8")
+        (tmp_path / "new").replace(model)
+        following = asyncio.create_task(hear(engine, utterance(engine)))
+        old += [chunk.samples async for chunk in speaking]
+    high = np.concatenate([chunk.samples for chunk in await following])
+    assert np.array_equal(np.concatenate(old), low)
+    assert crossings(high) == pytest.approx(4 * crossings(low), rel=0.2)
+    processes = engine.processes()
+    await hear(engine, utterance(engine))
+    assert engine.processes() == processes
+    await engine.aclose()
+
+
+def crossings(samples):
+    """Return how often a sound goes through zero upwards."""
+    return int(np.count_nonzero((samples[:-1] <= 0) & (samples[1:] > 0)))

@@ -13,9 +13,12 @@ class ScriptedLife:
     def __init__(self):
         self.gone = asyncio.Event()
         self.is_closed = False
+        self.may_end = asyncio.Event()
+        self.may_end.set()
 
     async def aclose(self):
         self.gone.set()
+        await self.may_end.wait()
         self.is_closed = True
 
 
@@ -155,6 +158,22 @@ async def test_whoever_waits_is_told_when_it_is_closed():
         await waiting
     with pytest.raises(EngineUnavailable, match="closed"):
         await keeper.get()
+
+
+async def test_a_worker_is_ended_whole_however_often_who_closes_it_is_cancelled():
+    births = Births()
+    keeper = Keeper("x", births.begin)
+    life = await keeper.get()
+    life.may_end.clear()
+    closing = asyncio.create_task(keeper.aclose())
+    await life.gone.wait()
+    for _ in range(2):
+        closing.cancel()
+        await asyncio.sleep(0)
+    life.may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert life.is_closed
 
 
 async def test_one_that_gives_up_waiting_does_not_stop_the_start():

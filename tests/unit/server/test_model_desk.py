@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import select
 import threading
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +16,12 @@ from portevoix.locks import take_lock
 from portevoix.models.locks import lock_of
 from tests.hub import answers, hub
 from tests.served import connected
+from tests.translating import MODEL
 from tests.translator import app_in, model_kind
 
 VITS = {"config.json": b"{}", "vocab.json": b"{}", "tokenizer_config.json": b"{}", "model.safetensors": b"w" * 200_000}
 REPOSITORY = "kakao-enterprise/vits-ljs"
+WEIGHTS = dict.fromkeys(("config.json", "source.spm", "target.spm", "vocab.json", "pytorch_model.bin"), b"{}")
 XTTS = {"config.json": b"{}", "model.pth": b"w" * 2000, "vocab.json": b"{}", "speakers_xtts.pth": b"s"}
 
 
@@ -110,3 +116,72 @@ async def test_one_that_another_program_is_fetching_stays(tmp_path):
                 assert (refused.status_code, refused.json()["error"]["code"]) == (409, "model_in_use")
             assert (await client.get("/api/models/vits-ljs")).json()["installed"]
             assert (await client.delete("/api/models/vits-ljs")).status_code == 200
+
+
+@pytest.fixture
+def weights():
+    """Return a hub that has the weights of a translation model."""
+    with hub(dict(WEIGHTS), repository=f"Helsinki-NLP/{MODEL.name}") as one:
+        yield one
+
+
+def install_room(folder: Path, script: str) -> None:
+    """Install an environment whose interpreter is a script that is told where to convert to in $6."""
+    room = folder / "data" / "rooms" / "neural"
+    (room / "bin").mkdir(parents=True, exist_ok=True)
+    (room / "room.json").write_text(json.dumps({"name": "neural"}))
+    (room / "bin" / "python").write_text(f"#!/bin/sh\n{script}\n")
+    (room / "bin" / "python").chmod(0o755)
+
+
+def converted(folder: Path) -> list[str]:
+    place = folder / "data" / "models" / "translate"
+    return sorted(path.name for path in place.iterdir()) if place.exists() else []
+
+
+async def test_a_translation_model_is_converted_as_well_and_translates(tmp_path, weights):
+    install_room(tmp_path, f'cp -r "{MODEL}" "$6"')
+    async with connected(app := app_in(tmp_path, url=weights.url)) as client:
+        told = []
+        app.library.downloads.listeners.append(lambda progress: told.append(progress.phase))
+        await client.post("/api/models", json={"name": MODEL.name})
+        assert (await fetched(client, MODEL.name))["download"]["phase"] == "done"
+        assert told[-2:] == ["finishing", "done"]
+        assert "done" not in told[:-1]
+        answer = await client.post("/translate", json={"text": "Hello.", "target_lang": "fr"})
+        assert (answer.json()["translated_text"], answer.json()["model"]) == ("Bonjour.", MODEL.name)
+
+
+async def test_what_is_left_to_do_by_hand_is_told_and_done_when_asked_again(tmp_path, weights):
+    async with connected(app_in(tmp_path, url=weights.url)) as client:
+        await client.post("/api/models", json={"name": MODEL.name})
+        model = await fetched(client, MODEL.name)
+        assert (model["installed"], model["download"]["phase"], converted(tmp_path)) == (True, "done", [])
+        assert "`portevoix engines install neural`" in model["download"]["why"]
+        install_room(tmp_path, 'mkdir "$6"; echo "Error: no tensors in it" >&2; exit 1')
+        await client.post("/api/models", json={"name": MODEL.name})
+        download = (await fetched(client, MODEL.name))["download"]
+        assert (download["phase"], download["code"], converted(tmp_path)) == ("failed", "model_broken", [])
+        assert "no tensors in it" in download["why"]
+        install_room(tmp_path, f'cp -r "{MODEL}" "$6"')
+        await client.post("/api/models", json={"name": MODEL.name})
+        download = (await fetched(client, MODEL.name))["download"]
+        assert (download["phase"], download["why"], converted(tmp_path)) == ("done", "", [MODEL.name])
+
+
+async def test_a_conversion_that_is_stopped_leaves_neither_process_nor_files(tmp_path, weights):
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    install_room(tmp_path, f'mkdir "$6"; echo $$ > "{begun}"; exec sleep 1000')
+    async with connected(app := app_in(tmp_path, url=weights.url)) as client:
+        await client.post("/api/models", json={"name": MODEL.name})
+        process = os.pidfd_open(int(await asyncio.to_thread(begun.read_text)))
+        assert app.library.downloads.progress_of(MODEL.name).phase == "finishing"
+        await client.delete(f"/api/models/{MODEL.name}/download")
+        async with asyncio.timeout(60), aclosing(app.library.downloads.watch()) as changes:
+            async for progress in changes:
+                if progress.has_ended:
+                    break
+    assert (progress.phase, converted(tmp_path)) == ("cancelled", [])
+    assert select.select([process], [], [], 0)[0]
+    os.close(process)

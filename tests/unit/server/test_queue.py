@@ -7,6 +7,7 @@ import pytest
 from portevoix.errors import Overloaded
 from portevoix.metrics import Metrics
 from portevoix.server.errors import Stopping
+from portevoix.server.guest import Guest
 from portevoix.server.queue import Queue
 from tests.virtual_time import settle, virtual
 
@@ -115,6 +116,22 @@ async def test_a_turn_given_to_one_who_just_leaves_goes_on_to_the_next():
     guests.go("c")
     await third
     assert guests.queue.running == 0
+
+
+@virtual
+async def test_a_place_whose_owner_has_just_left_makes_room_for_a_newcomer():
+    turns = queue(max_running=1, max_waiting=1)
+    guests = Guests(turns)
+    first = guests.come("first")
+    await settle()
+    with turns.seat(Guest("slow", "batch")):
+        leaving = guests.come("leaving")
+    await settle()
+    asyncio.get_running_loop().call_later(1, guests.go, "first")
+    leaving.cancel()
+    async with turns.turn():  # before the task that was cancelled has noticed
+        assert (turns.running, turns.waiting) == (1, 0)
+    await leave(first, leaving)
 
 
 @virtual

@@ -32,10 +32,10 @@ def engines(alpha=None, beta=None):
 
 
 @asynccontextmanager
-async def running(*kinds, start: bytes = b""):
+async def running(*kinds, start: bytes = b"", history: History | None = None):
     known = {one.name: one for one in kinds or engines()}
     app = build(load_content(start, "", ENVIRON, known), engines=known)
-    history = History(None)
+    history = history or History(None)
     history.begin(start, "", "f0")
     application = create_application(app, history=history, environ=ENVIRON)
     transport = httpx.ASGITransport(application)
@@ -182,6 +182,37 @@ async def test_what_a_running_server_cannot_change_is_said():
         outcome = (await put(client, "server: {port: 9999, max_queued_requests: 3}\n")).json()
         assert outcome["needs_restart"] == ["server.port"]
         assert (await client.get("/api/status")).json()["queue"]["limits"]["waiting"] == 3
+
+
+async def test_translations_keep_to_the_new_limits_too():
+    async with running() as client:
+        order = {"text": "Bonjour à tous", "target_lang": "en"}
+        assert (await client.post("/translate", json=order)).json().get("error", {}).get("code") != "text_too_long"
+        assert (await put(client, "server: {max_text_length: 5}\n")).json()["applied"]
+        assert (await client.post("/translate", json=order)).json()["error"]["code"] == "text_too_long"
+
+
+class Impatient(History):
+    """Let whoever asks leave just when what they asked for is being put in force."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.asking: asyncio.Task[httpx.Response] | None = None
+
+    def prepare(self, *facts):
+        asyncio.get_running_loop().call_soon(self.asking.cancel)
+        return super().prepare(*facts)
+
+
+async def test_what_is_in_force_is_what_the_history_says_though_who_asked_has_left():
+    history = Impatient()
+    async with running(history=history) as client:
+        history.asking = asyncio.create_task(put(client, BETA_FIRST))
+        with pytest.raises(asyncio.CancelledError):
+            await history.asking
+        assert await who_speaks(client) == "beta"
+        assert history.in_force == 2
+        assert (await client.post("/api/config/rollback")).json()["config"]["id"] == 1
 
 
 async def test_a_request_is_spoken_to_its_end_by_the_app_that_it_met():

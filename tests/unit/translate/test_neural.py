@@ -12,7 +12,7 @@ from portevoix.errors import EngineUnavailable, ModelBroken
 from portevoix.translate.engines.neural import NeuralOptions, NeuralTranslation
 from portevoix.translate.faults import CannotTranslate
 from portevoix.translate.request import TranslationRequest
-from tests.translating import MODEL, MODELS, surroundings, translator_of
+from tests.translating import MODEL, MODELS, ScriptedTranslation, surroundings, translator_of
 
 SENTENCES = {
     "Hello.": "Bonjour.",
@@ -237,3 +237,33 @@ asyncio.run(main())
     for _ in range(5):
         done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "['Bonjour.']\n", "")
+
+
+async def test_a_model_that_has_come_is_used_from_the_next_request_on(tmp_path):
+    rules = ScriptedTranslation(name="rules", priority=50, is_rule_based=True)
+    translator = translator_of(loaded(tmp_path), rules)
+    request = TranslationRequest("Hello.", "fr", "en")
+    assert (await translator.translate(request)).engine == "rules"
+    shutil.copytree(MODEL, tmp_path / "translate" / ".arriving")
+    assert (await translator.translate(request)).engine == "rules"
+    (tmp_path / "translate" / ".arriving").rename(tmp_path / "translate" / MODEL.name)
+    assert (await translator.translate(request)).text == "Bonjour."
+    shutil.rmtree(tmp_path / "translate" / MODEL.name)
+    assert (await translator.translate(request)).engine == "rules"
+    await translator.aclose()
+
+
+async def test_a_model_that_was_replaced_is_loaded_anew(models):
+    engine = loaded(models)
+    await engine.load()
+    (direction,) = engine.directions()
+    assert await engine.translate(["Hello."], direction) == ["Bonjour."]
+    folder = models / "translate" / MODEL.name
+    folder.rename(models / "before")
+    shutil.copytree(MODEL, folder)
+    (folder / "model.bin.sha256").write_text(f"{'0' * 64}  model.bin\n", encoding="ascii")
+    assert engine.is_outdated()
+    await engine.load()
+    with pytest.raises(ModelBroken):
+        await engine.translate(["Hello."], engine.directions()[0])
+    await engine.aclose()

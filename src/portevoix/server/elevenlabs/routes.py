@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -19,9 +18,11 @@ from portevoix.server.elevenlabs.session import Session
 from portevoix.server.elevenlabs.speech import CLIP, STREAM, ElevenLabsSpeech
 from portevoix.server.elevenlabs.timed import TIMED_CLIP, TIMED_STREAM
 from portevoix.server.elevenlabs.voice_search import VoiceSearch
+from portevoix.server.fresh import fresh_answer
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
     from portevoix.app import App
@@ -63,24 +64,24 @@ class Catalogue:
     async def voices(self, _: Request) -> Response:
         """Return every voice."""
         await self._app.chain.meet()
-        return _fresh({"voices": await describe_voices(self._app)})
+        return fresh_answer({"voices": await describe_voices(self._app)})
 
     async def search(self, request: Request) -> Response:
         """Return a page of the voices that the query asks for."""
         request.state.error_answer = detail_answer
         search = VoiceSearch.of(request.query_params)
         await self._app.chain.meet()
-        return _fresh(search.page(await describe_voices(self._app)))
+        return fresh_answer(search.page(await describe_voices(self._app)))
 
     async def voice(self, request: Request) -> Response:
         """Return one voice."""
         request.state.error_answer = detail_answer
         await self._app.chain.meet()
-        return _fresh(await describe_voice(self._app, request.path_params["voice_id"]))
+        return fresh_answer(await describe_voice(self._app, request.path_params["voice_id"]))
 
     async def models(self, _: Request) -> Response:
         """Return every model."""
-        return _fresh(describe_models(self._app.levels, self._app.speaker.settings.max_text_length))
+        return fresh_answer(describe_models(self._app.levels, self._app.speaker.settings.max_text_length))
 
 
 class StreamInput:
@@ -115,7 +116,3 @@ class StreamInput:
 
         await websocket.accept(next(iter(scope["subprotocols"]), None))  # browsers give up where none is taken
         await Session(websocket, make_context, idle_seconds, is_multi=self._is_multi).run()
-
-
-def _fresh(content: object) -> Response:
-    return JSONResponse(content, headers={"Cache-Control": "no-store"})

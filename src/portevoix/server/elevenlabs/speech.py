@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from portevoix.server.elevenlabs.formats import OutputFormat
     from portevoix.server.order import Order
     from portevoix.server.queue import Queue
-    from portevoix.speaker import Speech
 
 logger = logging.getLogger(__name__)
 
@@ -84,14 +83,9 @@ class ElevenLabsSpeech:
                 is_whole = not self._manner.is_stream or scope["http_version"] == "1.0"
                 await (clip.gather_all() if is_whole else clip.gather_known())
                 deliver = self._manner.send_whole if clip.is_whole else self._manner.send_stream
-                await deliver(clip, output, _facts(order, speech, clip), send)
+                facts = speech_headers(order, speech.report, is_whole=clip.is_whole, is_silent=clip.is_silent)
+                await deliver(clip, output, facts, send)
         await end_answer(send)
-
-
-def _facts(order: Order, speech: Speech, clip: Clip) -> dict[str, str]:
-    source = clip.gathered[0].source
-    is_silent = source is not None and source.is_silent
-    return speech_headers(order, speech.report, is_whole=clip.is_whole, is_silent=is_silent)
 
 
 async def encode_clip(clip: Clip, output: OutputFormat) -> bytes:

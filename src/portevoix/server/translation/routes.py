@@ -8,7 +8,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from portevoix.clock import system_clock
@@ -17,7 +16,7 @@ from portevoix.errors import PortevoixError
 from portevoix.server.clip import Clip
 from portevoix.server.departure import while_present
 from portevoix.server.encoding import encode_stream, encode_whole
-from portevoix.server.events import MEDIA_TYPE
+from portevoix.server.fresh import EVENT_STREAM, FRESH, fresh_answer
 from portevoix.server.headers import speech_headers
 from portevoix.server.order import Order as SpeechOrder
 from portevoix.server.ranges import ranged_answer
@@ -36,6 +35,7 @@ from portevoix.server.translation.live import LiveTranslation
 from portevoix.server.translation.order import receive_order
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
     from portevoix.app import App
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FRESH = {"Cache-Control": "no-store"}
 MEGABYTE = 1_000_000
 SURVEY_PATIENCE_SECONDS = 5.0
 
@@ -55,12 +54,11 @@ class TranslationEndpoint:
     A client that leaves ends the work.
     """
 
-    def __init__(self, app: App, queue: Queue, links: Links, prefix: str) -> None:
-        """Translate and speak with `app`, in turns of `queue`; `prefix` stands before the links' paths."""
+    def __init__(self, app: App, queue: Queue, links: Links) -> None:
+        """Translate and speak with `app`, in turns of `queue`; what is asked for by link waits in `links`."""
         self._app = app
         self._queue = queue
         self._links = links
-        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request.
@@ -79,7 +77,7 @@ class TranslationEndpoint:
                 await self._stream(order, scope, send)
                 return
             answer = await self._whole(order)
-        await JSONResponse(answer, headers=FRESH)(scope, receive, send)
+        await fresh_answer(answer)(scope, receive, send)
 
     async def _whole(self, order: Order) -> dict[str, Any]:
         began = system_clock()
@@ -102,7 +100,7 @@ class TranslationEndpoint:
         token = self._links.add(content, media_type) if order.delivery == "link" else None
         if token is None:
             return {**told, "audio": embedded(content)}
-        return {**told, "url": f"{self._prefix}/translate/speech/{token}", "expires_seconds": self._links.seconds}
+        return {**told, "url": f"/translate/speech/{token}", "expires_seconds": self._links.seconds}
 
     async def _stream(self, order: Order, scope: Scope, send: Send) -> None:
         """Send the audio as it is made; status and headers wait for the first audible frame."""
@@ -111,12 +109,10 @@ class TranslationEndpoint:
         speech = await speak_along(self._app, rendering, request)
         async with aclosing(Clip(speech)) as clip:
             await (clip.gather_all() if scope["http_version"] == "1.0" else clip.gather_known())
-            source = clip.gathered[0].source
-            is_silent = source is not None and source.is_silent
             facts = speech_headers(SpeechOrder(request, order.format_name), speech.report, is_whole=clip.is_whole,
-                                   is_silent=is_silent)  # fmt: skip
+                                   is_silent=clip.is_silent)  # fmt: skip
             is_told = order.stream_format == "sse"
-            headers = {"Content-Type": MEDIA_TYPE if is_told else FORMATS[order.format_name].media_type, **facts,
+            headers = {"Content-Type": EVENT_STREAM if is_told else FORMATS[order.format_name].media_type, **facts,
                        **translation_headers(rendering.report, order), **FRESH}  # fmt: skip
             await begin_answer(send, headers)
             sent = (LiveTranslation(rendering, speech, clip, order).events() if is_told else
@@ -136,16 +132,16 @@ def make_links(app: App) -> Links:
 class TranslationDesk:
     """Answer for what can be translated, and give out speech behind links."""
 
-    def __init__(self, app: App, queue: Queue, links: Links | None = None) -> None:
+    def __init__(self, app: App, queue: Queue, links: Links) -> None:
         """Answer for `app`; translations take turns in `queue`; `links` may be those of an app before."""
         self._app = app
         self._queue = queue
-        self._links = links or make_links(app)
+        self._links = links
         self._survey: asyncio.Task[None] | None = None
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        endpoint = TranslationEndpoint(self._app, self._queue, self._links, "")
+        endpoint = TranslationEndpoint(self._app, self._queue, self._links)
         return [
             Route("/translate", endpoint, methods=["POST"]),
             Route("/translate/languages", self.languages),
@@ -159,7 +155,7 @@ class TranslationDesk:
         if self._survey is None or self._survey.done():
             self._survey = asyncio.create_task(translator.survey(), name="survey translators")
         await asyncio.wait({self._survey}, timeout=SURVEY_PATIENCE_SECONDS)
-        return JSONResponse({**describe_languages(translator), "surveyed": self._survey.done()}, headers=FRESH)
+        return fresh_answer({**describe_languages(translator), "surveyed": self._survey.done()})
 
     async def speech(self, request: Request) -> Response:
         """Return the audio behind a link, or a part of it."""

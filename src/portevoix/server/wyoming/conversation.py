@@ -51,14 +51,21 @@ class Text:
         self.is_stream = is_stream
         self._is_ssml = is_ssml
         self._parts: list[str] = []
+        self._count = 0
 
     def write(self, text: str) -> None:
-        """Take the next part; SSML is kept until all of it is there."""
+        """Take the next part; SSML is kept until all of it is there.
+
+        Raises:
+            TextTooLong: all of it together is longer than the limit.
+            Overloaded: it is more than the client may ask for in a minute.
+        """
         if not self._is_ssml:
             self.dictation.write(text)
             return
         self._parts.append(text)
-        if sum(map(len, self._parts)) > MAX_SSML_CHARACTERS:
+        self._count += len(text)
+        if self._count > MAX_SSML_CHARACTERS:
             raise TextTooLong("the SSML is too long", f"the limit is {MAX_SSML_CHARACTERS} characters", param="text")
 
     def end(self) -> None:

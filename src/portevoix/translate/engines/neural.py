@@ -78,6 +78,7 @@ class NeuralTranslation:
         self._options = options
         self._folder = options.folder or surroundings.models_folder / "translate"
         self._models: dict[str, ModelFolder] = {}
+        self._looked_at: int | None = None
         self._faults: dict[str, ModelError] = {}
         self._directions: tuple[Direction, ...] = ()
         self._networks: OrderedDict[str, _Network] = OrderedDict()
@@ -91,12 +92,17 @@ class NeuralTranslation:
         """Return the pairs of all sound models, those of one pair before those of many."""
         return self._directions
 
+    def is_outdated(self) -> bool:
+        """Return whether the folder of the models has changed since it was looked into."""
+        return _changed_ns(self._folder) != self._looked_at
+
     async def load(self) -> None:
         """Look which models there are; they are loaded when they are first needed.
 
         Raises:
             EngineUnavailable: a package is missing, or there is no sound model.
         """
+        self._looked_at = _changed_ns(self._folder)
         missing = [package for package in self.packages if importlib.util.find_spec(package) is None]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
@@ -127,6 +133,7 @@ class NeuralTranslation:
             CannotTranslate: a sentence is too long for the network, or made it babble.
             EngineFailed: the network failed.
         """
+        await self._drop_replaced(direction.model)
         network = self._network(direction.model)
         network.users += 1
         try:
@@ -148,6 +155,12 @@ class NeuralTranslation:
             self._networks[name] = _Network(self._models[name], self._options)
         self._networks.move_to_end(name)
         return self._networks[name]
+
+    async def _drop_replaced(self, name: str) -> None:
+        """Give a network back whose files were replaced; one that is in use stays until it is not."""
+        network, model = self._networks.get(name), self._models.get(name)
+        if network is not None and model is not None and network.model != model and not network.users:
+            await self._networks.pop(name).aclose()
 
     async def _make_room(self) -> None:
         """Give back the models that were used longest ago, where there are too many; those in use stay."""
@@ -190,6 +203,14 @@ class NeuralTranslation:
         return EngineUnavailable(f"{self.name} cannot be used", why, hint)
 
 
+def _changed_ns(folder: Path) -> int:
+    """Return when something came into a folder or left it, in nanoseconds; 0 where there is none."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _survey(folder: Path) -> tuple[dict[str, ModelFolder], dict[str, ModelError]]:
     """Return the sound models in a folder by name, and what is wrong with the others."""
     models: dict[str, ModelFolder] = {}
@@ -207,12 +228,13 @@ class _Network:
     """Hold one loaded model and the thread that waits for it.
 
     Attributes:
+        model: what it is a network of.
         users: how many wait for it to load or to translate.
     """
 
     def __init__(self, model: ModelFolder, options: NeuralOptions) -> None:
         self.users = 0
-        self._model = model
+        self.model = model
         self._options = options
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix=model.name)
         self._held: dict[str, Any] = {}
@@ -246,7 +268,7 @@ class _Network:
         import ctranslate2
         import sentencepiece
 
-        model, options = self._model, self._options
+        model, options = self.model, self._options
         try:
             model.check()
             vocabularies = [sentencepiece.SentencePieceProcessor(model_file=str(path))
@@ -266,7 +288,7 @@ class _Network:
             return []
         batch = [self._tokens(sentence, direction) for sentence in sentences]
         longest = min(LONGEST_TOKENS, ROOM_FACTOR * max(map(len, batch)) + ROOM_TOKENS)
-        tokens = self._model.tokens
+        tokens = self.model.tokens
         prefix = [[tokens[direction.target]]] * len(batch) if tokens else None
         can_stop = self._options.beam_size == 1
         try:
@@ -275,7 +297,7 @@ class _Network:
                 disable_unk=True, callback=(lambda _: is_left.is_set()) if can_stop else None,
             )  # fmt: skip
         except RuntimeError as error:
-            raise EngineFailed(f"{self._model.name} failed", str(error)[:300]) from error
+            raise EngineFailed(f"{self.model.name} failed", str(error)[:300]) from error
         if is_left.is_set():
             return []
         return [self._text(result.hypotheses[0], longest) for result in results]
@@ -283,17 +305,17 @@ class _Network:
     def _tokens(self, sentence: str, direction: Direction) -> list[str]:
         pieces = self._held["source"].encode(sentence, out_type=str)
         if len(pieces) > LONGEST_TOKENS:
-            raise CannotTranslate(f"{self._model.name} cannot translate a sentence", f"it has {len(pieces)} tokens",
+            raise CannotTranslate(f"{self.model.name} cannot translate a sentence", f"it has {len(pieces)} tokens",
                                   "Put full stops into it.")  # fmt: skip
-        end = [] if self._model.adds_end else [END]
-        tokens = self._model.tokens
+        end = [] if self.model.adds_end else [END]
+        tokens = self.model.tokens
         return [tokens[direction.source], *pieces, *end] if tokens else [*pieces, *end]
 
     def _text(self, pieces: list[str], longest: int) -> str:
         if len(pieces) >= longest:
-            raise CannotTranslate(f"{self._model.name} babbled", f"it had not ended after {longest} tokens")
-        words = pieces[1:] if self._model.tokens else pieces
+            raise CannotTranslate(f"{self.model.name} babbled", f"it had not ended after {longest} tokens")
+        words = pieces[1:] if self.model.tokens else pieces
         text: str = self._held["target"].decode(words)
         if not text.strip():
-            raise CannotTranslate(f"{self._model.name} found no words")
+            raise CannotTranslate(f"{self.model.name} found no words")
         return text

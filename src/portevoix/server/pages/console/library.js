@@ -2,7 +2,7 @@ import { number, say } from "./language.js";
 import { Observable } from "./observable.js";
 import { ask, read } from "./server.js";
 
-const ON_THE_WAY = ["starting", "waiting", "fetching", "checking"];
+const ON_THE_WAY = ["starting", "waiting", "fetching", "checking", "finishing"];
 
 /** Every model that is here or can be fetched. */
 export const models = new Observable([]);

@@ -114,10 +114,10 @@ function buttons(model, progress) {
   const named = (action) => ({ class: "small", "data-for": name, "aria-label": say(`models.${action}Named`, name) });
   if (isComing(progress))
     return [button(say("models.cancel"), () => attempt(() => cancelModel(name)), named("cancel"))];
-  if (!model.installed)
-    return [button(say("models.fetch"), () => fetchAgreed(model), { icon: "download", ...named("fetch") })];
+  const fetching = button(say("models.fetch"), () => fetchAgreed(model), { icon: "download", ...named("fetch") });
+  if (!model.installed) return [fetching];
   return [
-    make("span", { class: "state good" }, say("models.installed")),
+    isUnready(model, progress) ? fetching : make("span", { class: "state good" }, say("models.installed")),
     button(say("models.remove"), () => remove(name), { icon: "trash", ...named("remove") }),
   ];
 }
@@ -134,7 +134,11 @@ function coming(progress) {
   );
 }
 
+/** Return whether a model is here and was not made ready for use. */
+const isUnready = ({ kind, installed }, progress) => kind === "translation" && installed && Boolean(progress?.why);
+
 function failure(model, progress) {
-  if (model.installed || progress?.phase !== "failed") return [];
+  const isTold = model.installed ? isUnready(model, progress) : progress?.phase === "failed";
+  if (!isTold) return [];
   return [make("p", { class: "failed", lang: "en" }, progress.why)];
 }

@@ -71,6 +71,7 @@ export const ENGLISH = {
   "phase.waiting": "waiting for another download",
   "phase.fetching": "fetching {0} %",
   "phase.checking": "checking",
+  "phase.finishing": "being converted",
 
   "translate.title": "Translate",
   "translate.lead": "Translates a text on this machine, and speaks it.",

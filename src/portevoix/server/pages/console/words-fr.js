@@ -71,6 +71,7 @@ export const FRENCH = {
   "phase.waiting": "attend un autre téléchargement",
   "phase.fetching": "téléchargement, {0} %",
   "phase.checking": "vérification",
+  "phase.finishing": "conversion en cours",
 
   "translate.title": "Traduire",
   "translate.lead": "Traduit un texte sur cette machine, et le dit.",
