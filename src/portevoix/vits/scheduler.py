@@ -32,7 +32,10 @@ PATIENCE_SECONDS = 0.05
 PATIENCE_IN_CROWD_SECONDS = 0.25
 CROWD = 8
 HANDING_OVER_SECONDS = 0.005
-"""The longest rest after a first piece; a listener in a hurry takes it sooner."""
+"""The longest rest of the workers after a first piece; a listener in a hurry takes it sooner."""
+TURNS_TO_LISTENER = 8
+"""How often the event loop comes round before more is asked for after the first piece: who hears it stands behind
+some tasks, which would have to wait for Python's lock at each of them once workers compute again."""
 
 
 class Job(Protocol):
@@ -84,7 +87,7 @@ class Scheduler:
         workers: threads; None for as many as compute side by side here.
         clock: seconds that only grow.
         utilisation: the share of the workers that accepted listeners may need, 0..1.
-        handing_over_seconds: the longest rest of a worker while a listener takes the first piece.
+        handing_over_seconds: the longest rest of all workers while a listener takes the first piece.
     """
 
     def __init__(
@@ -132,8 +135,12 @@ class Scheduler:
             self._streams.append(stream)
             self._changed.notify_all()
         try:
+            turns = TURNS_TO_LISTENER
             while (piece := await self._next(stream)) is not None:
                 yield piece
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                turns = 0
         finally:
             self._drop(stream)
 
@@ -179,20 +186,28 @@ class Scheduler:
                 commit = error
             with self._changed:
                 stream.work_seconds += self._clock() - began
-                is_first = self._settle(stream, commit)
+                self._settle(stream, commit)
                 self._changed.notify_all()
-                if is_first:
-                    self._hand_over(stream)
 
     def _wait_for_work(self) -> tuple[_Stream, Work] | None:
         with self._changed:
             while True:
                 if self._is_closing:
                     return None
-                stream = self._most_urgent()
+                rest_seconds = self._rest_seconds()
+                stream = self._most_urgent() if rest_seconds <= 0 else None
                 if stream is not None:
                     return stream, stream.job.take()
-                self._changed.wait()
+                self._changed.wait(rest_seconds if rest_seconds > 0 else None)
+
+    def _rest_seconds(self) -> float:
+        """Return how long workers are still to rest while a listener takes the first piece, 0 or less where none does.
+
+        Where every core computes, the kernel would let the event loop wait for the rest of a time slice, some
+        milliseconds, before it gets its turn.
+        """
+        ends = (stream.rests_until for stream in self._streams if not stream.is_served())
+        return max(ends, default=0.0) - self._clock()
 
     def _most_urgent(self) -> _Stream | None:
         company = len({stream.terms.listener or stream for stream in self._streams})
@@ -207,15 +222,15 @@ class Scheduler:
                 best, least = stream, urgency
         return best
 
-    def _settle(self, stream: _Stream, commit: Commit | BaseException) -> bool:
-        """Take what a step made; return whether it is what a listener waits for who hears nothing yet."""
+    def _settle(self, stream: _Stream, commit: Commit | BaseException) -> None:
         if stream.is_left or stream.is_ended:
-            return False
+            return
         if isinstance(commit, BaseException):
             self._end(stream, commit)
-            return False
+            return
         pieces = commit()
-        is_first = bool(pieces) and not stream.outbox and stream.waits_for_first
+        if pieces and not stream.outbox and stream.waits_for_first:
+            stream.rests_until = self._clock() + self._handing_over_seconds
         stream.outbox.extend(pieces)
         if stream.job.is_finished:
             self._admissions.measured(stream.terms.voice, stream.work_seconds, stream.made_seconds())
@@ -224,15 +239,6 @@ class Scheduler:
             stream.tell()
         if stream.is_left and stream in self._streams:
             self._streams.remove(stream)
-        return is_first
-
-    def _hand_over(self, stream: _Stream) -> None:
-        """Rest until a listener who waits for the first piece has taken it and asks for the next.
-
-        Where every core computes, the kernel would let the event loop wait for the rest of a time slice, some
-        milliseconds, before it gets its turn.
-        """
-        self._changed.wait_for(stream.is_served, self._handing_over_seconds)
 
     def _end(self, stream: _Stream, error: BaseException | None) -> None:
         stream.is_ended, stream.error = True, error
@@ -252,6 +258,7 @@ class _Stream:
         self.is_ended = False
         self.is_left = False
         self.is_asking = False
+        self.rests_until = 0.0
         self.work_seconds = 0.0
         self.taken_seconds = 0.0
         self._asked_at = now

@@ -132,15 +132,17 @@ class Utterance:
     def _ready(self) -> list[tuple[int, Callable[[], Work]]]:
         """Return the frame at which each step that could begin now is needed, with the step.
 
-        Until the first chunk is being decoded nothing else of the sentence is worked on: cores that share caches would
-        slow down what the listener waits for.
+        Until the first chunk has been decoded nothing else of the sentence is worked on: cores that share caches would
+        slow down what the listener waits for, and none would be free to hand it over.
         """
         steps: list[tuple[int, Callable[[], Work]]] = []
         context = self._facts.flow_reach[1] + self._facts.decoder_reach[1]
-        if self._encodings_begun == self._encodings_done < len(self._windows):
-            steps.append((self._frames - context, self._begin_encoding))
-        if self._can_flow() and (not self._flow_begun or self._chunks_begun):
+        is_waited_for = self._flow_begun and not self._chunks_told
+        if not is_waited_for and self._can_flow():
             steps.append((self._bounds[self._flow_begun], self._begin_flow))
+        is_next_encoded = self._encodings_begun == self._encodings_done < len(self._windows)
+        if is_next_encoded and not is_waited_for and (self._chunks_told or not steps):
+            steps.append((self._frames - context, self._begin_encoding))
         if self._chunks_begun < self._flow_done:
             steps.append((self._bounds[self._chunks_begun], self._begin_chunk))
         return steps

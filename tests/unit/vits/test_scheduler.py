@@ -68,7 +68,7 @@ def clock():
 
 @pytest.fixture
 def alone(clock):
-    scheduler = Scheduler(workers=1, clock=clock)
+    scheduler = Scheduler(workers=1, clock=clock, handing_over_seconds=0)
     yield scheduler
     scheduler.close()
 
@@ -186,7 +186,7 @@ async def test_closing_fails_what_is_being_spoken():
 
 
 async def test_learns_how_much_work_a_voice_is(clock):
-    scheduler = Scheduler(workers=1, clock=clock, utilisation=1.0)
+    scheduler = Scheduler(workers=1, clock=clock, utilisation=1.0, handing_over_seconds=0)
 
     class SlowWork(Recital):
         def take(self):
@@ -204,13 +204,22 @@ async def test_learns_how_much_work_a_voice_is(clock):
     scheduler.close()
 
 
-async def test_a_worker_rests_until_the_first_piece_was_taken():
-    scheduler, diary = Scheduler(1, handing_over_seconds=60), []
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_workers_rest_until_the_first_piece_was_taken(workers):
+    scheduler, diary = Scheduler(workers, handing_over_seconds=60), []
     async with aclosing(scheduler.pieces(Recital("a", 3, diary), Terms("v", RATE))) as pieces:
         await anext(pieces)
         assert diary == ["a"]
         await anext(pieces)
     assert diary[:2] == ["a", "a"]
+    await asyncio.to_thread(scheduler.close)
+
+
+async def test_workers_do_not_rest_for_ever():
+    scheduler, diary = Scheduler(2, handing_over_seconds=0.001), []
+    async with aclosing(scheduler.pieces(Recital("a", 3, diary), Terms("v", RATE))) as pieces:
+        await anext(pieces)
+        await until(lambda: diary == ["a", "a", "a"])
     await asyncio.to_thread(scheduler.close)
 
 

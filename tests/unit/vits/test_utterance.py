@@ -98,8 +98,22 @@ def test_what_is_needed_first_is_begun_first():
     assert job.next_due_seconds(1, 1) is None
     flow()()
     assert job.next_due_seconds(1, 1) == 0
-    job.take()
+    first_chunk = job.take()
+    assert job.next_due_seconds(1, 1) is None
+    first_chunk()()
     assert job.next_due_seconds(1, 1) == 2 * HOP / RATE
+
+
+def test_the_rest_is_not_encoded_before_the_first_chunk_is_heard():
+    windows = Windows(whole=8, beginning=20, outlook=10, slack=1, longest=200)
+    job = utterance(np.full(90, 4), Schedule(first=2), windows)
+    for _ in range(3):  # the beginning is encoded, goes through the flow, is decoded
+        assert job.next_due_seconds(1, 2) == 0
+        work = job.take()
+        assert job.next_due_seconds(1, 2) is None
+        heard = work()()
+    assert heard
+    assert job.next_due_seconds(1, 2) is not None
 
 
 def test_a_plan_made_before_the_end_was_known_does_not_go_beyond_it():
