@@ -52,7 +52,9 @@ def _row(kind: str, name: str, timings: list[Timing], **more: object) -> dict[st
 
 
 async def bursts(contestants: Sequence[Contestant], rounds: int) -> Rows:
-    """Ask for several medium texts at the same moment."""
+    """Ask for several medium texts at the same moment, of contestants that have spoken before."""
+    for contestant in contestants:
+        await spoken(contestant, MEDIUM)
     rows = []
     for size in BURSTS:
         for contestant in contestants:

@@ -46,13 +46,14 @@ def plain_decoder(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto]) -> tuple[
     return _model(writer, wanted, graph.model.opset_import, graph.model.ir_version), hop_samples
 
 
-def rewritten_decoder(graph: Graph, cut: Cut, nodes: list[onnx.NodeProto], needs: dict[str, Reach]) -> onnx.ModelProto:
-    """Return the fast form.
-
-    Raises:
-        ModelUnsupported: a node is not one that the form knows.
-    """
-    return _Rewriting(graph, cut, nodes, needs).result()
+def rewritten_decoder(
+    graph: Graph, cut: Cut, nodes: list[onnx.NodeProto], needs: dict[str, Reach]
+) -> onnx.ModelProto | None:
+    """Return the fast form, or None where a node is not one that the form knows."""
+    try:
+        return _Rewriting(graph, cut, nodes, needs).result()
+    except ModelUnsupported:
+        return None
 
 
 def _hop_samples(nodes: list[onnx.NodeProto]) -> int:

@@ -181,14 +181,9 @@ def _candidates(model: Path, config: VoiceConfig) -> list[Parts]:
     ]
 
 
-def faithful(
-    simple: onnx.ModelProto | None, plain: onnx.ModelProto, results: Callable[[bytes], list[np.ndarray]]
-) -> bytes:
+def faithful(simple: onnx.ModelProto, plain: onnx.ModelProto, results: Callable[[bytes], list[np.ndarray]]) -> bytes:
     """Return the simple form of a part where it gives the results of the plain one, else the plain one."""
-    stock = bytes(plain.SerializeToString())
-    if simple is None:
-        return stock
-    fast = bytes(simple.SerializeToString())
+    fast, stock = bytes(simple.SerializeToString()), bytes(plain.SerializeToString())
     try:
         pairs = zip(results(fast), results(stock), strict=True)
         if all(np.allclose(one, other, LARGEST_PART_ERROR, LARGEST_PART_ERROR) for one, other in pairs):

@@ -19,7 +19,7 @@ class Schedule:
 
     Attributes:
         first: the first chunk.
-        first_in_crowd: the first chunk when `crowd` streams or more are being spoken.
+        first_in_crowd: the first chunk when `crowd` streams are being spoken; the more there are, the larger it is.
         crowd: how many streams are a crowd.
         growth: each chunk is as many times the one before.
         growth_alone: the same, when nobody else is being spoken to.
@@ -44,7 +44,8 @@ class Schedule:
         """
         is_alone = company <= 1
         if not previous:
-            wanted = self.first_in_crowd if company >= self.crowd else self.first
+            crowds = company / self.crowd
+            wanted = self.first if crowds < 1 else min(int(self.first_in_crowd * crowds), self.largest)
         else:
             wanted = min(previous * (self.growth_alone if is_alone else self.growth), self.largest)
         if left is None:

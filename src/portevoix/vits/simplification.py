@@ -2,8 +2,7 @@
 
 * What changes nothing goes: masks of padded ids, which hold nothing but ones when there is one sentence, sums with
   zeros, slices from the first to the last.
-* A normalisation over channels, which exporters write as nine nodes, becomes the one that onnxruntime has a kernel for;
-  onnxruntime joins them itself only where no transposition stands beside them, and here one always does.
+* A normalisation over channels becomes one node.
 * Zeros around the input of a convolution become the convolution's own padding, so that its input is not copied.
 * What is left is laid out in rows, see `portevoix.vits.rows`.
 
@@ -22,11 +21,13 @@ from onnx import helper, numpy_helper
 from portevoix.errors import EngineFailed, ModelBroken, ModelUnsupported
 from portevoix.vits.attention import attentions
 from portevoix.vits.graph import TRANSPARENT, Graph, attribute
+from portevoix.vits.margins import with_margins
+from portevoix.vits.norm import norm_from
 from portevoix.vits.receptive import timed_tensors
 from portevoix.vits.rows import Layout
 from portevoix.vits.sessions import open_session
 from portevoix.vits.spline import splines
-from portevoix.vits.writer import LAST
+from portevoix.vits.writer import LAST, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,20 +49,19 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 NEUTRAL = {"Add": 0.0, "Div": 1.0, "Mul": 1.0, "Sub": 0.0}
 """What an operation's second operand must be everywhere to leave the first one as it is."""
 COMMUTATIVE = frozenset({"Add", "Mul"})
-SQUARED = 2.0
-NORMALISATION = ("Sub", "Pow", "ReduceMean", "Add", "Sqrt", "Div", "Mul", "Add")
 
 
 def simplified(encoder: onnx.ModelProto) -> onnx.ModelProto:
     """Return an encoder that gives the same results for `input_lengths` equal to the number of ids."""
-    for change in (without_idle_nodes, with_joined_norms, with_inner_padding, in_rows):
+    for change in (without_idle_nodes, with_joined_norms, with_inner_padding):
         encoder = change(encoder)
-    return encoder
+    return in_rows(encoder) or encoder
 
 
 def simplified_flow(flow: onnx.ModelProto, needs: Mapping[str, Reach]) -> onnx.ModelProto:
     """Return a flow that cuts, on the way, the positions which nobody `needs` any more; it takes `margins`."""
-    return in_rows(without_idle_nodes(flow), needs)
+    flow = without_idle_nodes(flow)
+    return in_rows(flow, needs) or with_margins(flow)
 
 
 def without_idle_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -78,13 +78,15 @@ def without_idle_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_joined_norms(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with each normalisation over the last axis as one node."""
-    graph = Graph(model)
-    norms = {}
+    """Return the model with each normalisation over channels as one node."""
+    graph, writer = Graph(model), Writer("norm")
+    norms = {norm.output: norm for node in graph.nodes if (norm := norm_from(graph, node)) is not None}
     for node in graph.nodes:
-        if (norm := _norm(graph, node)) is not None:
-            norms[norm.output[0]] = norm
-    return graph.rewired([norms.get(next(iter(node.output), ""), node) for node in graph.nodes])
+        if (norm := norms.get(node.output[0])) is not None:
+            norm.write(writer)
+        else:
+            writer.nodes.append(node)
+    return graph.rewired(writer.nodes, weights=writer.weights)
 
 
 def with_inner_padding(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -93,16 +95,15 @@ def with_inner_padding(model: onnx.ModelProto) -> onnx.ModelProto:
     return graph.rewired([_padded(graph, node) for node in graph.nodes])
 
 
-def in_rows(model: onnx.ModelProto, needs: Mapping[str, Reach] | None = None) -> onnx.ModelProto:
-    """Return the model laid out in rows.
-
-    Raises:
-        ModelUnsupported: its operations are too old for that.
-    """
+def in_rows(model: onnx.ModelProto, needs: Mapping[str, Reach] | None = None) -> onnx.ModelProto | None:
+    """Return the model laid out in rows, None where its operations are too old for that, or too strange."""
     if max((entry.version for entry in model.opset_import if not entry.domain), default=0) < AXES_AS_INPUT:
-        raise ModelUnsupported("a part cannot be simplified", "its operations are too old")
+        return None
     graph = Graph(model)
-    return Layout(graph, [*attentions(graph), *splines(graph)], needs).model()
+    try:
+        return Layout(graph, [*attentions(graph), *splines(graph)], needs).model()
+    except ModelUnsupported:
+        return None
 
 
 def _uniform_values(graph: Graph) -> dict[str, float]:
@@ -156,38 +157,6 @@ def _handed_on(graph: Graph, node: onnx.NodeProto, values: dict[str, float]) -> 
 def _takes_all(graph: Graph, node: onnx.NodeProto) -> bool:
     bounds = [_number(graph, name) for name in node.input[1:]]
     return bounds[0] == 0 and (bounds[1] or 0) >= LAST and bounds[3:] in ([], [1])
-
-
-def _norm(graph: Graph, mean: onnx.NodeProto) -> onnx.NodeProto | None:
-    """Return the one node for the normalisation that begins with a mean, None where none does."""
-    if mean.op_type != "ReduceMean" or attribute(mean, "axes", []) != [-1]:
-        return None
-    chain, tensor = [mean], mean.output[0]
-    for operation in NORMALISATION:
-        users = [node for node in graph.users(tensor) if node.op_type == operation]
-        if len(users) != 1:
-            return None
-        chain.append(users[0])
-        tensor = users[0].output[0]
-    _, centred, square, _, variance, _, scaled, weighted, shifted = chain
-    epsilon, gamma, beta = (graph.constant(node.input[1]) for node in (variance, weighted, shifted))
-    is_norm = (
-        centred.input[0] == mean.input[0]
-        and scaled.input[0] == centred.output[0]
-        and _number(graph, square.input[1]) == SQUARED
-        and epsilon is not None
-        and epsilon.size == 1
-        and all(values is not None and values.ndim == 1 for values in (gamma, beta))
-    )
-    if not is_norm or epsilon is None:
-        return None
-    return helper.make_node(
-        "LayerNormalization",
-        [mean.input[0], weighted.input[1], shifted.input[1]],
-        [shifted.output[0]],
-        axis=-1,
-        epsilon=float(epsilon.item()),
-    )
 
 
 def _padded(graph: Graph, node: onnx.NodeProto) -> onnx.NodeProto:

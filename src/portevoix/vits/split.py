@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import TensorProto, helper
 
-from portevoix.errors import ModelUnsupported
 from portevoix.vits.cut import Cut, find_cut, unsplittable
 from portevoix.vits.decoder import plain_decoder, rewritten_decoder
 from portevoix.vits.graph import RANDOM, Graph
@@ -21,7 +20,7 @@ from portevoix.vits.receptive import reaches, timed_tensors
 from portevoix.vits.simplification import simplified, simplified_flow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from portevoix.vits.receptive import Reach
 
@@ -38,10 +37,9 @@ class SplitVoice:
     """The parts of a voice as models, and what one must know to run them.
 
     Attributes:
-        encoder: input, input_lengths, scales, [sid], [duration_noise] -> means, deviations, durations; simplified, or
-            None where it cannot be.
+        encoder: input, input_lengths, scales, [sid], [duration_noise] -> means, deviations, durations; simplified.
         plain_encoder: the same as `encoder`, node by node as in the stock graph.
-        flow: prior, margins, [sid] -> latents; in rows.
+        flow: prior, margins, [sid] -> latents; simplified.
         plain_flow: the same as `flow`, node by node as in the stock graph.
         decoder: latents, margins, [sid] -> samples; the fast form, or None where it cannot be written.
         plain_decoder: the same as `decoder`, node by node as in the stock graph.
@@ -53,9 +51,9 @@ class SplitVoice:
         has_speakers: whether the parts take `sid`.
     """
 
-    encoder: onnx.ModelProto | None
+    encoder: onnx.ModelProto
     plain_encoder: onnx.ModelProto
-    flow: onnx.ModelProto | None
+    flow: onnx.ModelProto
     plain_flow: onnx.ModelProto
     decoder: onnx.ModelProto | None
     plain_decoder: onnx.ModelProto
@@ -82,11 +80,11 @@ def split(model: onnx.ModelProto) -> SplitVoice:
     plain, hop_samples = plain_decoder(graph, cut, decoder_nodes)
     encoder = _encoder(graph, cut)
     return SplitVoice(
-        encoder=_where_supported(lambda: simplified(encoder)),
+        encoder=simplified(encoder),
         plain_encoder=encoder,
-        flow=_where_supported(lambda: simplified_flow(flow, needs)),
+        flow=simplified_flow(flow, needs),
         plain_flow=with_margins(flow),
-        decoder=_where_supported(lambda: rewritten_decoder(graph, cut, decoder_nodes, decoder_reaches)),
+        decoder=rewritten_decoder(graph, cut, decoder_nodes, decoder_reaches),
         plain_decoder=plain,
         flow_reach=needs["prior"],
         decoder_reach=decoder_reaches[cut.latents],
@@ -95,14 +93,6 @@ def split(model: onnx.ModelProto) -> SplitVoice:
         draws_durations=cut.duration_noise is not None,
         has_speakers="sid" in graph.inputs,
     )
-
-
-def _where_supported(write: Callable[[], onnx.ModelProto]) -> onnx.ModelProto | None:
-    """Return the fast form of a part, None where a node is not one that the form knows."""
-    try:
-        return write()
-    except ModelUnsupported:
-        return None
 
 
 def _encoder(graph: Graph, cut: Cut) -> onnx.ModelProto:

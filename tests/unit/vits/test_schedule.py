@@ -27,8 +27,8 @@ def test_grows_faster_alone_if_the_voice_is_fast():
     assert schedule_for(0.0, 0.0116) == Schedule()
 
 
-def test_a_crowd_begins_with_more():
-    assert sizes(100, company=8)[0] == 16
+def test_the_larger_a_crowd_the_more_it_begins_with():
+    assert [sizes(1000, company=company)[0] for company in (7, 8, 16, 1000)] == [8, 16, 32, 128]
 
 
 def test_a_short_sentence_has_few_chunks_that_keep_every_worker_busy():

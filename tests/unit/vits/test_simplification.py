@@ -7,7 +7,6 @@ import onnx
 import pytest
 from onnx import helper
 
-from portevoix.errors import ModelUnsupported
 from portevoix.vits.making import faithful
 from portevoix.vits.sessions import open_session
 from portevoix.vits.simplification import (
@@ -99,8 +98,8 @@ def test_operations_that_are_too_old_are_left(encoder):
     old = onnx.ModelProto()
     old.CopyFrom(encoder)
     old.opset_import[0].version = 11
-    with pytest.raises(ModelUnsupported, match="too old"):
-        in_rows(old)
+    assert in_rows(old) is None
+    assert operations(simplified(old))["Conv"] == operations(encoder)["Conv"]
 
 
 def test_a_mask_of_something_else_stays(encoder):
@@ -133,4 +132,4 @@ def test_a_part_that_gives_something_else_is_not_used(encoder):
 
     plain, simple = encoder.SerializeToString(), simplified(encoder)
     assert faithful(simple, encoder, results) == simple.SerializeToString()
-    assert all(faithful(form, encoder, results) == plain for form in (other, broken, None))
+    assert all(faithful(form, encoder, results) == plain for form in (other, broken))

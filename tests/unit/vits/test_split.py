@@ -97,6 +97,9 @@ def test_splits_what_onnxruntime_simplified(tmp_path):
     onnxruntime.InferenceSession(str(model), options)
     (tmp_path / "simple.onnx").replace(model)
     assert proved_error(model) < 1e-5
+    left = {node.op_type for node in split(onnx.load(model)).encoder.graph.node}
+    assert {"LayerNormalization", "Gemm"} < left
+    assert "ReduceMean" not in left
 
 
 async def test_speaks_whole_what_onnxruntime_has_fused(tmp_path, scheduler):
