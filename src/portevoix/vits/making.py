@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
     from portevoix.vits.config import VoiceConfig
     from portevoix.vits.network import Precision
+    from portevoix.vits.split import SplitVoice
 
 logger = logging.getLogger(__name__)
 
 LARGEST_ERROR = 1e-4
-LARGEST_PART_ERROR = 1e-5
+LARGEST_PART_ERROR = 1e-4
 LEAST_DB = 20.0
 CHUNK_FRAMES = 37
 """Of no particular size, so that the proof crosses joints at odd places."""
@@ -49,13 +50,31 @@ def make_parts(model: Path, config: VoiceConfig, device: Device = CPU, precision
         ModelBroken: the file is no model.
     """
     whole = WholeNetwork(open_session("voice", model))
-    parts, frame_seconds = _fastest(_candidates(model, config), config, device)
+    parts, frame_seconds = proven_parts(_split(model), whole, config, device)
     network = parts.network(device)
-    prove(network, whole, config)
     probes = [speak(network, ids, Manner(seed=1)) for ids in probe_sentences(config)]
     facts = replace(parts.facts, gain=gain_for(probes), frame_seconds=frame_seconds)
     exact = Parts(facts, parts.models)
     return in_eight_bits(exact, config, device) if precision == "int8" else exact
+
+
+def proven_parts(
+    voice: SplitVoice, whole: WholeNetwork, config: VoiceConfig, device: Device = CPU
+) -> tuple[Parts, float]:
+    """Return parts that speak as the whole does, in fast forms if these do, and the seconds of decoding a frame.
+
+    Raises:
+        ModelUnsupported: none do.
+    """
+    fast = _fastest(_candidates(voice, config), config, device)
+    try:
+        prove(fast[0].network(device), whole, config)
+    except ModelUnsupported:
+        plain = _fastest([_plain(voice)], config, device)
+        prove(plain[0].network(device), whole, config)
+        logger.warning("parts.not_simplified")
+        return plain
+    return fast
 
 
 def in_eight_bits(exact: Parts, config: VoiceConfig, device: Device = CPU, least_db: float = LEAST_DB) -> Parts:
@@ -152,8 +171,7 @@ def probe_sentences(config: VoiceConfig) -> Iterable[np.ndarray]:
         yield np.array([number for phoneme in order for number in (phoneme, *pads)], dtype=np.int64)
 
 
-def _candidates(model: Path, config: VoiceConfig) -> list[Parts]:
-    """Return the parts with each form of the decoder, the fast one first."""
+def _split(model: Path) -> SplitVoice:
     try:
         import onnx
 
@@ -164,7 +182,25 @@ def _candidates(model: Path, config: VoiceConfig) -> list[Parts]:
             "the onnx package, which splits voices, is not installed",
             "Run `pip install onnx`.",
         ) from error
-    voice = split(onnx.load(str(model)))
+    return split(onnx.load(str(model)))
+
+
+def _candidates(voice: SplitVoice, config: VoiceConfig) -> list[Parts]:
+    """Return the simplified parts, as far as they are faithful, with each form of the decoder, the fast one first."""
+    plain = _plain(voice)
+    facts = plain.facts
+    models = {
+        "encoder": faithful(voice.encoder, voice.plain_encoder, lambda part: _said(part, facts, config)),
+        "flow": faithful(voice.flow, voice.plain_flow, lambda part: _flowed(part, facts, config)),
+    }
+    decoders = [plain.models["decoder"]]
+    if voice.decoder is not None:
+        decoders.insert(0, voice.decoder.SerializeToString())
+    return [Parts(facts, {**models, "decoder": decoder}) for decoder in decoders]
+
+
+def _plain(voice: SplitVoice) -> Parts:
+    """Return the parts as they stand in the stock graph."""
     facts = Facts(
         hop_samples=voice.hop_samples,
         channels=voice.channels,
@@ -173,12 +209,8 @@ def _candidates(model: Path, config: VoiceConfig) -> list[Parts]:
         draws_durations=voice.draws_durations,
         has_speakers=voice.has_speakers,
     )
-    encoder = faithful(voice.encoder, voice.plain_encoder, lambda part: _said(part, facts, config))
-    flow = faithful(voice.flow, voice.plain_flow, lambda part: _flowed(part, facts, config))
-    decoders = [decoder for decoder in (voice.decoder, voice.plain_decoder) if decoder is not None]
-    return [
-        Parts(facts, {"encoder": encoder, "flow": flow, "decoder": decoder.SerializeToString()}) for decoder in decoders
-    ]
+    forms = {"encoder": voice.plain_encoder, "flow": voice.plain_flow, "decoder": voice.plain_decoder}
+    return Parts(facts, {name: form.SerializeToString() for name, form in forms.items()})
 
 
 def faithful(simple: onnx.ModelProto, plain: onnx.ModelProto, results: Callable[[bytes], list[np.ndarray]]) -> bytes:

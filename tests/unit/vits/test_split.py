@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -9,7 +11,7 @@ from onnx import helper, version_converter
 from portevoix.errors import ModelUnsupported
 from portevoix.vits.config import read_config
 from portevoix.vits.level import Level
-from portevoix.vits.making import make_parts, prove, speak
+from portevoix.vits.making import make_parts, prove, proven_parts, speak
 from portevoix.vits.network import Manner, WholeNetwork
 from portevoix.vits.parts import Parts
 from portevoix.vits.sessions import open_session
@@ -157,6 +159,21 @@ def test_parts_that_speak_differently_are_refused(voice_files):
     prove(french.network(), whole, config)
     with pytest.raises(ModelUnsupported, match="cannot be streamed"):
         prove(mixed.network(), whole, config)
+
+
+def test_a_voice_whose_fast_forms_are_not_the_same_is_spoken_by_the_plain_ones(voice_files, caplog):
+    """A fast decoder that hands on what it is given is found out when the parts are compared with the whole."""
+    config = read_config(voice_files[FRENCH].with_name(voice_files[FRENCH].name + ".json"))
+    french, english = (split(onnx.load(voice_files[name])) for name in (FRENCH, ENGLISH))
+    whole = WholeNetwork(open_session("voice", voice_files[FRENCH]))
+    ends = [[helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)] for name in ("latents", "samples")]
+    idle = helper.make_graph([helper.make_node("Identity", ["latents"], ["samples"])], "idle", *ends)
+    decoder = helper.make_model(idle, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    parts, _ = proven_parts(replace(french, decoder=decoder), whole, config)
+    assert parts.models["decoder"] == french.plain_decoder.SerializeToString()
+    assert "parts.not_simplified" in caplog.messages
+    with pytest.raises(ModelUnsupported):
+        proven_parts(replace(french, plain_flow=english.plain_flow, flow=english.flow), whole, config)
 
 
 def test_both_decoders_give_the_same_samples_wherever_a_chunk_lies(voice_files):
