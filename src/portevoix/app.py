@@ -3,56 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from portevoix.cache.cache import SpeechCache
-from portevoix.cache.disk import DiskTier
-from portevoix.cache.memory import MemoryTier
 from portevoix.chain import Chain
 from portevoix.clock import Clock, system_clock
 from portevoix.config import Loaded, load, load_values
-from portevoix.config.settings import BackendSettings, Settings
-from portevoix.engine import Engine, Surroundings
+from portevoix.config.settings import Settings
+from portevoix.engine import Engine
 from portevoix.events import FanOut, Hook
 from portevoix.flags import FlagSwitch
 from portevoix.level import Level
-from portevoix.level_settings import LevelSettings
 from portevoix.metrics import Metrics
-from portevoix.models.download import Limits
-from portevoix.models.downloads import Downloads
-from portevoix.models.hub import hub_of, total_timeout_of
 from portevoix.models.library import Library
-from portevoix.models.store import Store
+from portevoix.parts import (
+    cache_limits,
+    make_cache,
+    make_flags,
+    make_level,
+    make_library,
+    make_recordings,
+    make_rooms,
+    make_speaker,
+    make_tracing,
+    make_translator,
+    make_watch,
+    residency_limits,
+)
 from portevoix.privacy import tell_nobody
 from portevoix.readings import watch_cache, watch_disks, watch_levels, watch_queue_limits, watch_translator
-from portevoix.references.judgement import Bounds
-from portevoix.references.recordings import RecordingLimits, Recordings
+from portevoix.references.recordings import Recordings
 from portevoix.references.shelf import ReferenceShelf
 from portevoix.registry import installed_engines
-from portevoix.remote.relay import is_relaying
-from portevoix.resilience.breaker import CircuitBreaker
-from portevoix.rooms.environments import EnvironmentShelf
-from portevoix.rooms.installation import Limits as InstallationLimits
 from portevoix.rooms.installations import Installations
-from portevoix.rooms.residency import Residency, ResidencyLimits
-from portevoix.rooms.sources import Sources
-from portevoix.speaker import Speaker, SpeakerSettings
-from portevoix.speech import SpeechRequest
-from portevoix.system.memory import machine_bytes
-from portevoix.text.respelling import Respelling
+from portevoix.rooms.residency import Residency
+from portevoix.speaker import Speaker
+from portevoix.succession import (
+    inherited_cache,
+    inherited_level,
+    inherited_library,
+    inherited_rooms,
+    inherited_translator,
+)
 from portevoix.tracing import Tracing
-from portevoix.translate.building import build_translator
-from portevoix.translate.memory import TranslationMemory
-from portevoix.translate.preparation import converting
 from portevoix.translate.translator import Translator
-from portevoix.watch import Watch
 
-MEGABYTE = 1_000_000
+logger = logging.getLogger(__name__)
+
+Closing = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,29 +115,45 @@ class App:
 
     def export(self) -> None:
         """Let the metrics show the parts of this app, in place of another's, and its limits of memory hold."""
-        self.residency.limits = _residency_limits(self.settings)
-        _export(self.metrics, self.settings, self.levels, self.cache)
+        settings = self.settings
+        self.residency.limits = residency_limits(settings)
+        watch_levels(self.metrics, self.levels)
+        watch_disks(self.metrics, {"data": settings.data_folder, "cache": settings.cache_folder})
+        watch_cache(self.metrics, self.cache, cache_limits(settings))
+        watch_queue_limits(self.metrics, settings.server.max_concurrent_requests, settings.server.max_queued_requests)
         watch_translator(self.metrics, self.translator)
 
     async def aclose(self, spare: Iterable[App] = ()) -> None:
-        """Close everything that none of `spare` uses as well; nothing else is left running."""
-        spared = {
-            id(part)
-            for app in spare
-            for part in (app.library, app.rooms, app.cache, app.tracing, app.translator, *app.levels)
-        }
-        if id(self.library) not in spared:
-            await self.library.aclose()
-        if id(self.rooms) not in spared:
-            await self.rooms.aclose()
-        if id(self.translator) not in spared:
-            await self.translator.aclose()
-        await self.chain.settle()
-        await asyncio.gather(*(level.aclose() for level in self.levels if id(level) not in spared))
-        if self.cache is not None and id(self.cache) not in spared:
-            await self.cache.aclose()
-        if self.tracing is not None and id(self.tracing) not in spared:
-            await asyncio.to_thread(self.tracing.close)
+        """Close everything that none of `spare` uses as well; nothing else is left running.
+
+        What cannot be closed keeps nothing else open.
+
+        Raises:
+            Exception: what was raised first by a part that cannot be closed; any further ones are in the log.
+        """
+        spared = {id(part) for app in spare for stage in _closings(app) for part, _ in stage}
+        errors: list[BaseException] = []
+        for stage in _closings(self):
+            closing = [close() for part, close in stage if id(part) not in spared]
+            outcomes = await asyncio.gather(*closing, return_exceptions=True)
+            errors += [outcome for outcome in outcomes if outcome is not None]
+        for error in errors[1:]:
+            logger.error("app.part_not_closed", exc_info=error)
+        if errors:
+            raise errors[0]
+
+
+def _closings(app: App) -> Iterator[list[tuple[object, Closing]]]:
+    """Yield the parts with what closes each, together those that can be closed at once; who writes comes first."""
+    yield [(app.library, app.library.aclose)]
+    yield [(app.rooms, app.rooms.aclose)]
+    yield [(app.translator, app.translator.aclose)]
+    yield [(app.chain, app.chain.settle)]
+    yield [(level, level.aclose) for level in app.levels]
+    if app.cache is not None:
+        yield [(app.cache, app.cache.aclose)]
+    if app.tracing is not None:
+        yield [(app.tracing, partial(asyncio.to_thread, app.tracing.close))]
 
 
 def read_configuration(
@@ -153,15 +173,10 @@ def read_configuration(
 
 
 def build(
-    loaded: Loaded,
-    *,
-    engines: Mapping[str, type[Engine]] | None = None,
-    patience_seconds: float | None = None,
-    max_text_length: int | None = None,
-    hooks: tuple[Hook, ...] = (),
-    clock: Clock = system_clock,
+    loaded: Loaded, *, engines: Mapping[str, type[Engine]] | None = None, patience_seconds: float | None = None,
+    max_text_length: int | None = None, hooks: tuple[Hook, ...] = (), clock: Clock = system_clock,
     beside: App | None = None,
-) -> App:
+) -> App:  # fmt: skip
     """Build everything from a configuration; does no work yet, needs no event loop.
 
     Args:
@@ -175,225 +190,40 @@ def build(
             would have alike, loaded engines above all. `export` shows the new one in the metrics.
 
     Raises:
-        ConfigError: traces are wanted and cannot be made.
+        ConfigError: traces are wanted and cannot be made, or an option of a translation engine cannot be used.
     """
     tell_nobody()
-    settings = loaded.settings
+    settings = _adjusted(loaded.settings, patience_seconds, max_text_length)
     engines = installed_engines() if engines is None else engines
-    metrics = Metrics() if beside is None else beside.metrics
-    watch = Watch(
-        {name: backend.target_latency_ms for name, backend in settings.backends.items()},
-        alerts_on_fallback=settings.monitoring.alert_on_fallback,
-        logs_performance=settings.monitoring.log_performance_metrics,
-    )
-    tracing = _tracing(settings) if beside is None else beside.tracing
-    notify = FanOut(metrics, watch, *hooks, *((tracing,) if tracing else ()))
-    cache = _shared_cache(settings, beside) or _cache(settings, clock)
-    patience = settings.advanced.load_patience_seconds if patience_seconds is None else patience_seconds
-    residency = Residency() if beside is None else beside.residency
-    surroundings = replace(_surroundings(settings, clock), residency=residency)
-    levels = tuple(
-        _shared_level(engines[name], settings, patience, cache, beside)
-        or Level(
-            engines[name](backend.options, surroundings),
-            _level_settings(backend, settings, patience),
-            breaker=_breaker(settings, clock),
-            cache=cache,
-            options=backend.options,
-            clock=clock,
-            notify=notify,
-            residency=residency,
-        )
+    metrics = beside.metrics if beside else Metrics()
+    residency = beside.residency if beside else Residency()
+    tracing = beside.tracing if beside else make_tracing(settings)
+    notify = FanOut(metrics, make_watch(settings), *hooks, *((tracing,) if tracing else ()))
+    cache = inherited_cache(beside, settings) or make_cache(settings, clock)
+    levels = [
+        inherited_level(beside, kind, settings, cache)
+        or make_level(kind, settings, cache=cache, residency=residency, clock=clock, notify=notify)
         for name, backend in settings.backends.items()
-        if name in engines and backend.enabled
-    )
-    chain = Chain(levels, clock=clock)
-    flags = FlagSwitch(replace(settings.feature_flags, enable_piper_native=settings.enables("piper_native")))
+        if backend.enabled and (kind := engines.get(name))
+    ]
+    chain, flags = Chain(levels, clock=clock), make_flags(settings)
     shelf = ReferenceShelf(settings.data_folder / "voices" / "cloned")
-    speaker = Speaker(chain, _speaker_settings(settings, max_text_length), route=_route(chain, flags), lend=shelf.lend,
-                      clock=clock, notify=notify)  # fmt: skip
-    app = App(loaded, chain.levels, chain, speaker, cache, flags, metrics,
-              _shared_library(settings, beside) or _library(settings, clock, beside),
-              notify, residency=residency, rooms=_shared_rooms(settings, beside) or _rooms(settings),
-              recordings=_recordings(settings),
-              shelf=shelf, translator=_translator(settings, max_text_length, beside, clock), tracing=tracing,
+    speaker = make_speaker(settings, chain, flags, shelf, clock=clock, notify=notify)
+    listeners = tuple(beside.library.downloads.listeners) if beside else ()
+    library = inherited_library(beside, settings) or make_library(settings, clock, listeners)
+    rooms = inherited_rooms(beside, settings) or make_rooms(settings)
+    translator = inherited_translator(beside, settings) or make_translator(settings, clock)
+    app = App(loaded, chain.levels, chain, speaker, cache, flags, metrics, library, notify, residency=residency,
+              rooms=rooms, recordings=make_recordings(settings), shelf=shelf, translator=translator, tracing=tracing,
               engines=engines)  # fmt: skip
     if beside is None:
         app.export()
     return app
 
 
-def _tracing(settings: Settings) -> Tracing | None:
-    endpoint = settings.monitoring.traces_endpoint
-    return Tracing.to(endpoint) if endpoint else None
-
-
-def _shared_cache(settings: Settings, beside: App | None) -> SpeechCache | None:
-    """Return the running app's cache where the settings ask for the same."""
-    if beside is None or beside.settings.cache != settings.cache:
-        return None
-    return beside.cache if beside.settings.speech_folder == settings.speech_folder else None
-
-
-def _shared_library(settings: Settings, beside: App | None) -> Library | None:
-    """Return the running app's library where the settings ask for the same, so that downloads go on."""
-    if beside is None:
-        return None
-    now, then = ((one.models, one.data_folder, one.voice_folders, one.rooms_folder, one.translation_models_folder)
-                 for one in (settings, beside.settings))  # fmt: skip
-    return beside.library if now == then else None
-
-
-def _shared_rooms(settings: Settings, beside: App | None) -> Installations | None:
-    """Return the running app's installations where the settings ask for the same, so that they go on."""
-    if beside is None:
-        return None
-    now, then = ((one.rooms, one.data_folder, one.models.offline) for one in (settings, beside.settings))
-    return beside.rooms if now == then else None
-
-
-def _shared_level(
-    kind: type[Engine], settings: Settings, patience_seconds: float, cache: SpeechCache | None, beside: App | None
-) -> Level | None:  # fmt: skip
-    """Return the running app's level where the new one would be the same: its engine is loaded, and not twice."""
-    level = next((level for level in beside.levels if level.name == kind.name), None) if beside else None
-    if beside is None or level is None or cache is not beside.cache:
-        return None
-    before, backend = beside.settings, settings.backends[kind.name]
-    is_alike = (
-        isinstance(level.engine, kind)
-        and before.backends[kind.name] == backend
-        and level.settings == _level_settings(backend, settings, patience_seconds)
-        and _treats_alike(before, settings)
-    )
-    return level if is_alike else None
-
-
-def _treats_alike(before: Settings, settings: Settings) -> bool:
-    """Tell whether an engine would have the same breaker and the same surroundings."""
-    surroundings, former = (_surroundings(one, system_clock) for one in (settings, before))
-    return before.circuit_breaker == settings.circuit_breaker and former == surroundings
-
-
-def _translator(settings: Settings, max_text_length: int | None, beside: App | None, clock: Clock) -> Translator:
-    """Return the running app's translator where the new one would be the same, else a new one."""
-    wanted = settings.translation
-    longest = settings.advanced.max_text_length if max_text_length is None else max_text_length
-    if beside is not None and _treats_alike(beside.settings, settings) and (
-        (beside.settings.translation, beside.speaker.settings.max_text_length) == (wanted, longest)
-    ):  # fmt: skip
-        return beside.translator
-    return build_translator(
-        wanted.engines, _surroundings(settings, clock),
-        TranslationMemory(wanted.cache_characters, wanted.cache_ttl_seconds, clock=clock),
-        max_text_length=longest, make_breaker=lambda: _breaker(settings, clock), clock=clock,
-    )  # fmt: skip
-
-
-def bystander(name: str, settings: Settings) -> Engine | None:
-    """Return an engine that takes no part, only to be asked where it stands; None where it is not installed."""
-    kind = installed_engines().get(name)
-    return kind(settings.backends[name].options, _surroundings(settings, system_clock)) if kind else None
-
-
-def _level_settings(backend: BackendSettings, settings: Settings, patience_seconds: float) -> LevelSettings:
-    return LevelSettings(
-        backend.priority,
-        backend.target_latency_ms,
-        settings.advanced.first_audio_budget_factor,
-        backend.voices,
-        patience_seconds,
-        backend.priorities,
-    )
-
-
-def _breaker(settings: Settings, clock: Clock) -> CircuitBreaker:
-    wanted = settings.circuit_breaker
-    return CircuitBreaker(wanted.failure_threshold, wanted.reset_timeout_seconds, clock=clock)
-
-
-def _surroundings(settings: Settings, clock: Clock) -> Surroundings:
-    return Surroundings(
-        settings.voice_folders, settings.cache_folder, settings.advanced.gpu_memory_fraction,
-        settings.advanced.default_language, clock, settings.models_folder, settings.rooms_folder,
-    )  # fmt: skip
-
-
-def _library(settings: Settings, clock: Clock, beside: App | None) -> Library:
-    wanted, voices = settings.models, settings.data_folder / "voices"
-    folder = voices if voices in settings.voice_folders or not settings.voice_folders else settings.voice_folders[0]
-    limits = Limits(total_timeout_of(os.environ, wanted.download_timeout_seconds), wanted.stall_timeout_seconds)
-    hub = hub_of(os.environ, endpoint=wanted.endpoint, is_offline=wanted.offline)
-    listeners = tuple(beside.library.downloads.listeners) if beside else ()
-    downloads = Downloads(hub, limits, listeners=listeners, clock=clock)
-    finish = converting(settings.models_folder, settings.translation_models_folder, settings.rooms_folder)
-    return Library(Store(folder), downloads, settings.models_folder, finish=finish)
-
-
-def _residency_limits(settings: Settings) -> ResidencyLimits:
-    wanted = settings.rooms
-    allowed = machine_bytes() * 3 // 4 if wanted.memory_limit_mb is None else int(wanted.memory_limit_mb * MEGABYTE)
-    ceilings = {"cpu": allowed, "cuda": int(wanted.gpu_memory_limit_mb * MEGABYTE)}
-    return ResidencyLimits(wanted.idle_unload_seconds, ceilings)
-
-
-def _rooms(settings: Settings) -> Installations:
-    wanted = settings.rooms
-    sources = Sources(wanted.torch_index or "", wanted.torch_backend, is_offline=settings.models.offline)
-    return Installations(EnvironmentShelf(settings.rooms_folder), sources=sources,
-                         limits=InstallationLimits(wanted.install_timeout_seconds))  # fmt: skip
-
-
-def _recordings(settings: Settings) -> Recordings:
-    wanted, places = settings.references, settings.references.folders
-    if places is None:
-        places = (Path(), settings.data_folder, Path(tempfile.gettempdir()))
-    limits = RecordingLimits(Bounds(most_seconds=wanted.max_seconds))
-    return Recordings(settings.cache_folder / "references", places, limits)
-
-
-def _cache(settings: Settings, clock: Clock) -> SpeechCache | None:
-    wanted = settings.cache
-    if not wanted.enabled:
-        return None
-    memory = MemoryTier(int(wanted.max_size_mb * MEGABYTE), wanted.ttl_seconds, clock=clock)
-    room_bytes = int(wanted.disk_max_size_mb * MEGABYTE)
-    disk = DiskTier(settings.speech_folder, room_bytes, wanted.disk_ttl_seconds) if wanted.disk_enabled else None
-    return SpeechCache(memory, disk)
-
-
-def _speaker_settings(settings: Settings, max_text_length: int | None) -> SpeakerSettings:
+def _adjusted(settings: Settings, patience_seconds: float | None, max_text_length: int | None) -> Settings:
+    """Return the settings with what was given in place of the configured values."""
     advanced = settings.advanced
-    return SpeakerSettings(
-        default_language=advanced.default_language,
-        max_text_length=advanced.max_text_length if max_text_length is None else max_text_length,
-        sanitizes_text=advanced.sanitize_text,
-        read_ahead_seconds=advanced.read_ahead_seconds,
-        lead_in_seconds=advanced.lead_in_seconds,
-        aliases=settings.voices,
-        respell=Respelling(settings.replacements),
-    )
-
-
-def _export(metrics: Metrics, settings: Settings, levels: tuple[Level, ...], cache: SpeechCache | None) -> None:
-    """Export what has a state of its own: engines, disks, the cache."""
-    wanted, server = settings.cache, settings.server
-    limits = {"memory": int(wanted.max_size_mb * MEGABYTE), "disk": int(wanted.disk_max_size_mb * MEGABYTE)}
-    watch_levels(metrics, levels)
-    watch_disks(metrics, {"data": settings.data_folder, "cache": settings.cache_folder})
-    watch_cache(metrics, cache, limits)
-    watch_queue_limits(metrics, server.max_concurrent_requests, server.max_queued_requests)
-
-
-def _route(chain: Chain, flags: FlagSwitch) -> Any:
-    """Return what chooses the chain for a request, by the flags that are in force at that moment."""
-
-    def route(request: SpeechRequest) -> Chain:
-        names = [level.name for level in chain.levels if not (request.is_relayed and is_relaying(level.engine))]
-        if not flags.flags.enable_piper_native:
-            names = [name for name in names if name != "piper_native"]
-        if flags.uses_chain(request.request_id):
-            return chain if len(names) == len(chain.levels) else chain.only(*names)
-        return chain.only(*names[:1])
-
-    return route
+    patience = advanced.load_patience_seconds if patience_seconds is None else patience_seconds
+    longest = advanced.max_text_length if max_text_length is None else max_text_length
+    return replace(settings, advanced=replace(advanced, load_patience_seconds=patience, max_text_length=longest))

@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-
 from portevoix.errors import EngineError, PortevoixError
-from portevoix.models.faults import KINDS, NotCached
+from portevoix.models.download_log import DownloadLog
+from portevoix.models.download_metrics import DownloadMetrics
+from portevoix.models.faults import NotCached
 from portevoix.models.piper_voices import LOOKS_AGAIN_SECONDS, voice_name
-from portevoix.models.progress import Progress
 from portevoix.models.store import Store
 
 if TYPE_CHECKING:
@@ -31,57 +30,8 @@ ENGINE = "piper_native"
 
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 3600.0
-LOG_STEPS = 10
-"""Log lines in one download."""
-
 
 Pause = Callable[[float], Awaitable[object]]
-
-
-class DownloadMetrics:
-    """Count downloads; a listener to them."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Register the metrics."""
-        self._ratio = Gauge("tts_download_progress_ratio", "How much of a model is here", ["model"], registry=registry)
-        self._bytes = Counter("tts_download_bytes", "Bytes of models that have arrived", registry=registry)
-        self._ended = Counter("tts_downloads", "Downloads by how they ended", ["outcome"], registry=registry)
-        self._done: dict[str, int] = {}
-        for outcome in ("done", *KINDS):
-            self._ended.labels(outcome)
-
-    def __call__(self, progress: Progress) -> None:
-        """Count one step; the bytes that lay there already when it began are not counted."""
-        self._ratio.labels(progress.model).set(progress.ratio)
-        if progress.phase == "fetching":
-            self._bytes.inc(max(0, progress.done_bytes - self._done.get(progress.model, progress.done_bytes)))
-            self._done[progress.model] = progress.done_bytes
-        if progress.has_ended:
-            self._done.pop(progress.model, None)
-            self._ended.labels(progress.code or progress.phase).inc()
-
-
-class DownloadLog:
-    """Log a download's beginning, each tenth of it, and its end; a listener."""
-
-    def __init__(self) -> None:
-        """Begin with no download."""
-        self._tenths: dict[str, int] = {}
-
-    def __call__(self, progress: Progress) -> None:
-        """Log one step, where there is anything new."""
-        facts = {"model": progress.model, "percent": round(100 * progress.ratio), "total_bytes": progress.total_bytes}
-        tenth = int(LOG_STEPS * progress.ratio)
-        if progress.phase == "fetching" and tenth > self._tenths.setdefault(progress.model, 0):
-            self._tenths[progress.model] = tenth
-            left = progress.seconds_left
-            logger.info("download.progressed", extra={
-                **facts, "bytes_per_second": round(progress.bytes_per_second),
-                "seconds_left": None if left is None else round(left)})  # fmt: skip
-        if progress.has_ended:
-            self._tenths.pop(progress.model, None)
-        if progress.phase == "done":
-            logger.info("download.ended", extra=facts)
 
 
 def observe_downloads(app: App) -> None:
@@ -95,7 +45,7 @@ class Fetching:
     """Keep looking for voices that are wanted and missing, until none is."""
 
     def __init__(self, app: App, *, pause: Pause = asyncio.sleep) -> None:
-        """Serve `app`, whose downloads are counted and logged from now on; `pause` waits between attempts."""
+        """Serve `app`, whose downloads are counted and logged from now on; `pause` waits."""
         self._app = app
         self._pause = pause
         self._told: dict[str, str] = {}
@@ -127,7 +77,7 @@ class Fetching:
                                                  "total_bytes": model.size_bytes})  # fmt: skip
         await self._app.library.downloads.fetch(model, store)
         # The engine looks into its folders no more often than this.
-        await asyncio.sleep(LOOKS_AGAIN_SECONDS)
+        await self._pause(LOOKS_AGAIN_SECONDS)
         first_seconds = await level.prove(model.languages[0])
         logger.info("voice.took_over", extra={"engine": level.name, "voice": model.name,
                                               "first_audio_ms": round(first_seconds * 1000)})  # fmt: skip

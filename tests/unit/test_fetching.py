@@ -20,13 +20,16 @@ from portevoix.app import App, build
 from portevoix.config import load
 from portevoix.engines.piper_native import PiperNative
 from portevoix.errors import DiskFull
-from portevoix.fetching import LONGEST_PAUSE_SECONDS, DownloadLog, DownloadMetrics, Fetching
+from portevoix.fetching import LONGEST_PAUSE_SECONDS, Fetching
 from portevoix.metrics import Metrics
 from portevoix.models.catalogue import ModelFile, load_catalogue
 from portevoix.models.download import Limits
+from portevoix.models.download_log import DownloadLog
+from portevoix.models.download_metrics import DownloadMetrics
 from portevoix.models.downloads import Downloads
 from portevoix.models.hub import Hub
 from portevoix.models.library import Library
+from portevoix.models.piper_voices import LOOKS_AGAIN_SECONDS
 from portevoix.models.progress import Progress
 from portevoix.models.store import Store
 from portevoix.speech import SpeechRequest
@@ -90,7 +93,8 @@ async def test_a_missing_voice_is_fetched_and_takes_over(tmp_path: Path, caplog:
     assert f'tts_download_progress_ratio{{model="{NAME}"}} 1.0' in page
     assert 'tts_downloads_total{outcome="done"} 1.0' in page
     assert float(re.search(r"^tts_download_bytes_total (.*)$", page, re.MULTILINE)[1]) > 0
-    events = [record.message for record in caplog.records if record.name == "portevoix.fetching"]
+    loggers = ("portevoix.fetching", "portevoix.models.download_log")
+    events = [record.message for record in caplog.records if record.name in loggers]
     assert events[0] == "download.begun"
     assert "download.progressed" in events
     assert events[-2:] == ["download.ended", "voice.took_over"]
@@ -123,7 +127,14 @@ async def test_a_voice_that_the_configuration_names_comes_before_the_default_one
     named = {"PORTEVOIX_BACKENDS__PIPER_NATIVE__MODEL_PATH": str(tmp_path / "own" / f"{NAME}.onnx")}
     with hub(CONTENT) as one:
         async with opened(tmp_path, one.url, **named) as app:
-            await Fetching(app).run()
+            paused: list[float] = []
+
+            async def pause(seconds: float) -> None:
+                paused.append(seconds)
+                await asyncio.sleep(seconds)
+
+            await Fetching(app, pause=pause).run()
+            assert paused == [LOOKS_AGAIN_SECONDS]
             assert await spoken_by(app) == ["piper_native"]
     assert (tmp_path / "own" / f"{NAME}.onnx").is_file()
 

@@ -129,9 +129,9 @@ def _others(app: App) -> list[EngineRow]:
 
 def _off(name: str, app: App) -> EngineRow:
     """Return the row of an engine that is switched off, with what it lacks before it could take part."""
-    from portevoix.app import bystander
     from portevoix.cli.rooms import environment_of
     from portevoix.engine import takes_part
+    from portevoix.parts import bystander
 
     enable, engine = f"Set backends.{name}.enabled: true", bystander(name, app.settings)
     if engine is None or takes_part(type(engine)):

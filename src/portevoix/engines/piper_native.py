@@ -15,13 +15,15 @@ from portevoix.audio import AudioChunk
 from portevoix.engine import Delivery, EngineState, Phase, Surroundings
 from portevoix.errors import CannotSay, EngineError, EngineUnavailable, InvalidParameter, ModelError
 from portevoix.models.piper_voices import VoiceShelf, voice_name
+from portevoix.rooms.device import pick_device
 from portevoix.rooms.phonemizing import HousedPhonemizer, Phonemizers
 from portevoix.rooms.residency import MemoryShort, Place, Residency
 from portevoix.speech import Utterance, Voice, language_family
-from portevoix.system.gpus import find_gpus, pick_gpu
 from portevoix.text.word_times import WordTimes, in_background
+from portevoix.vits.remarks import about_eight_bits, why_whole
 
 if TYPE_CHECKING:
+    from portevoix.models.piper_voices import PiperVoiceFile
     from portevoix.text.phonemes import PhonemeSentence
     from portevoix.vits.network import Precision
     from portevoix.vits.scheduler import Scheduler
@@ -103,6 +105,7 @@ class PiperNative:
         self._residency = surroundings.residency or Residency()
         self._places: dict[str, Place] = {}
         self._loaded: dict[str, _Loaded] = {}
+        self._prints: dict[str, str] = {}
         self._has_loaded = False
         self._broken: dict[str, EngineError] = {}
         self._no_device: EngineUnavailable | None = None
@@ -114,11 +117,11 @@ class PiperNative:
     def state(self) -> EngineState:
         """Return whether a voice is loaded, or could be; one that left memory for a while is back at once."""
         if self._loaded:
-            whole = self._why_whole()
-            remarks = [remark for remark in (whole, self._about_precision()) if remark]
-            return EngineState(
-                Phase.READY, "; ".join(remarks), device=str(self._device), makes_sentences_whole=bool(whole)
-            )
+            networks = [loaded.network for loaded in self._loaded.values()]
+            whole = why_whole(networks)
+            bits = about_eight_bits(networks) if self._options.precision == "int8" else ""
+            remarks = "; ".join(filter(None, (whole, bits)))
+            return EngineState(Phase.READY, remarks, device=str(self._device), makes_sentences_whole=bool(whole))
         if self._loading and not self._has_loaded:
             return EngineState(Phase.LOADING, "a voice is loading")
         error = self._reason()
@@ -127,9 +130,13 @@ class PiperNative:
         return EngineState(Phase.READY, device=str(self._device)) if self._has_loaded else EngineState(Phase.IDLE)
 
     def voices(self) -> tuple[Voice, ...]:
-        """Return the voices on disk and those known by name; one that broke while loading counts as not installed."""
+        """Return the voices on disk and those known by name; one that broke while loading counts as not installed.
+
+        One whose files were replaced while somebody speaks with it has the fingerprint of what is heard.
+        """
         voices = self._shelf.voices(self.name)
-        return tuple(self._as_it_is(voice) for voice in voices) if self._broken else voices
+        is_other = self._broken or any(map(self._is_kept, self._loaded))
+        return tuple(self._as_it_is(voice) for voice in voices) if is_other else voices
 
     def is_in_memory(self, voice: str) -> bool:
         """Tell whether the voice of this name is loaded."""
@@ -179,6 +186,7 @@ class PiperNative:
         await asyncio.gather(*map(self._unload, tuple(self._loaded)))
         await self._phonemizers.aclose()
         self._places.clear()
+        self._prints.clear()
         self._has_loaded = False
         if self._scheduler is not None:
             self._scheduler.close()
@@ -238,14 +246,28 @@ class PiperNative:
             except EngineUnavailable as error:
                 self._no_device = error
                 raise
-        async with self._residency.use(self._place(name, self._device)):
+        async with self._residency.use(await self._place(name, self._device)):
             yield await self._voice(name)
 
-    def _place(self, name: str, device: Device) -> Place:
+    async def _place(self, name: str, device: Device) -> Place:
+        """Return the place of a voice, who leaves it first where its files were replaced and nobody speaks with it."""
         if name not in self._places:
-            needed_bytes = MEMORY_PER_FILE_BYTE * self._shelf.file(name).size_bytes
-            self._places[name] = Place(f"{name} of {self.name}", str(device), needed_bytes, lambda: self._unload(name))
-        return self._places[name]
+            self._places[name] = Place(f"{name} of {self.name}", str(device), 0, lambda: self._unload(name))
+        place = self._places[name]
+        if self._is_replaced(name):
+            await self._residency.renew(place)
+        if name not in self._loaded:
+            place.needed_bytes = MEMORY_PER_FILE_BYTE * self._shelf.file(name).size_bytes
+        return place
+
+    def _is_replaced(self, name: str) -> bool:
+        """Tell whether a voice's files are others than those that were loaded; ones that are gone were not replaced."""
+        file, loaded = self._shelf.find(name), self._prints.get(name)
+        return file is not None and file.error is None and loaded not in (None, file.fingerprint)
+
+    def _is_kept(self, name: str) -> bool:
+        """Tell whether somebody speaks with a voice whose files were replaced."""
+        return name in self._loaded and self._is_replaced(name) and self._residency.is_used(self._places[name])
 
     async def _unload(self, name: str) -> None:
         self._places[name].bytes = 0
@@ -274,8 +296,10 @@ class PiperNative:
             async with self._residency.use(place):
                 self._phonemizers.begin()
                 await asyncio.sleep(0)  # it is on its way before imports keep this thread busy
-                await self._take_apart(name)
-                loaded = self._loaded[name] = await self._open(name)
+                file = self._shelf.file(name)
+                await self._take_apart(file)
+                loaded = self._loaded[name] = await self._open(file)
+                self._prints[name] = file.fingerprint
                 place.device, place.bytes = str(self._device), place.needed_bytes
         except MemoryShort:
             raise
@@ -289,24 +313,22 @@ class PiperNative:
         logger.info("voice.loaded", extra=facts)
         return loaded
 
-    async def _take_apart(self, name: str) -> None:
+    async def _take_apart(self, file: PiperVoiceFile) -> None:
         """Have the voice's parts made by another process, where they are not there yet."""
         from portevoix.vits.child import take_apart
 
-        file = self._shelf.file(name)
         assert self._device is not None  # noqa: S101 - it is found before a voice is loaded
         await take_apart(file.model, file.config, self._parts_folder, self._device, self._precision)
 
-    async def _open(self, name: str) -> _Loaded:
-        phonemizer = await self._phonemizers.of(self._shelf.file(name).config)
-        return _Loaded(await asyncio.to_thread(self._open_network, name), phonemizer, name)
+    async def _open(self, file: PiperVoiceFile) -> _Loaded:
+        phonemizer = await self._phonemizers.of(file.config)
+        return _Loaded(await asyncio.to_thread(self._open_network, file), phonemizer, file.name)
 
-    def _open_network(self, name: str) -> VitsVoice:
+    def _open_network(self, file: PiperVoiceFile) -> VitsVoice:
         from portevoix.vits.scheduler import Scheduler
         from portevoix.vits.sessions import CPU
         from portevoix.vits.voice import VitsVoice
 
-        file = self._shelf.file(name)
         self._device = self._device or self._pick_device()
         self._scheduler = self._scheduler or Scheduler()
         try:
@@ -324,22 +346,11 @@ class PiperNative:
                 raise
             logger.warning("device.passed_over", extra={"device": str(self._device), "why": str(error)})
             self._device = CPU
-            return self._open_network(name)
+            return self._open_network(file)
 
     def _pick_device(self) -> Device:
-        from portevoix.vits.sessions import CPU, Device
-
-        wanted = self._options.device.strip().lower()
-        if wanted == "cpu":
-            return CPU
-        gpus = find_gpus()
-        if wanted == "auto":
-            if not gpus or not _has_cuda():
-                return CPU
-            wanted = "cuda"
-        gpu = pick_gpu(gpus, wanted, self._options.device_name)
-        limit = int(gpu.memory_bytes * self._surroundings.gpu_memory_fraction)
-        return Device("cuda", gpu.index, limit)
+        options, fraction = self._options, self._surroundings.gpu_memory_fraction
+        return pick_device(options.device, options.device_name, fraction)
 
     def _preferred(self) -> list[str]:
         """Return the voices to load at once: the chosen one, then the best of the usual languages."""
@@ -367,34 +378,16 @@ class PiperNative:
         return None
 
     def _as_it_is(self, voice: Voice) -> Voice:
+        if self._is_kept(voice.name):
+            return replace(voice, fingerprint=self._prints[voice.name])
         error = self._broken.get(self._broken_key(voice.name)) if voice.is_installed else None
         return replace(voice, is_installed=False, why_not=str(error), hint=error.hint) if error else voice
 
     def _broken_key(self, name: str) -> str:
         """Return the name of one state of a voice's files, so that mended files are tried again."""
-        file = next((file for file in self._shelf.files() if file.name == name), None)
+        file = self._shelf.find(name)
         return f"{name} {file.fingerprint if file else ''}"
-
-    def _why_whole(self) -> str:
-        reasons = [loaded.network.why_not_split for loaded in self._loaded.values() if not loaded.network.is_split]
-        return f"speaks sentence by sentence: {reasons[0]}" if reasons else ""
-
-    def _about_precision(self) -> str:
-        """Return what became of the wish for eight bits, nothing where there was none."""
-        if self._options.precision != "int8":
-            return ""
-        networks = [loaded.network for loaded in self._loaded.values()]
-        losses = [network.precision_loss_db for network in networks if network.precision == "int8"]
-        if len(losses) < len(networks):
-            return f"{len(networks) - len(losses)} of {len(networks)} voices decode in fp32: int8 does not pay for them"
-        return f"decodes in int8, with noise {min(loss or 0.0 for loss in losses):.0f} dB below the sound"
 
 
 def _first(chosen: float | None, default: float) -> float:
     return default if chosen is None else chosen
-
-
-def _has_cuda() -> bool:
-    import onnxruntime
-
-    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()

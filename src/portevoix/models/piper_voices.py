@@ -98,6 +98,10 @@ class VoiceShelf:
             self._seen = (now, self._look())
         return self._seen[1]
 
+    def find(self, name: str) -> PiperVoiceFile | None:
+        """Return the voice called `name`, which may be broken, or None."""
+        return next((file for file in self.files() if file.name == name), None)
+
     def _look(self) -> tuple[PiperVoiceFile, ...]:
         found: dict[str, PiperVoiceFile] = {}
         for model in self._models():
@@ -127,7 +131,7 @@ class VoiceShelf:
             ModelMissing: no such pair of files is in the folders.
             ModelBroken: the pair is there and cannot be used.
         """
-        voice = next((file for file in self.files() if file.name == name), None)
+        voice = self.find(name)
         if voice is None:
             raise self.missing(name)
         if voice.error:

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from portevoix.engine import Delivery, EngineState, Phase, Surroundings
-from portevoix.errors import EngineError, ModelMissing
+from portevoix.errors import EngineError, EngineUnavailable, ModelMissing
 from portevoix.rooms.environments import EnvironmentShelf, interpreter_in
 from portevoix.rooms.models import are_replaced, is_there, presence_of, prints_of, signature_of, stamp_of
 from portevoix.rooms.narration import Narrator, Setting, narration_of
+from portevoix.rooms.plan import plan_of
 from portevoix.rooms.requirements import Consent, Refusal, check_wish, environment_fault, with_hint
 from portevoix.rooms.room import Room
 from portevoix.rooms.threads import ThreadRoom
-from portevoix.rooms.worker import RoomPlan
 from portevoix.speech import Voice, language_family
 from portevoix.system.memory import resident_bytes
 
@@ -35,17 +34,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OPEN_NARRATION = "portevoix.rooms.narration:open_narration"
 MEBIBYTE = 1 << 20
 PACKAGES_BYTES = 400 * MEBIBYTE
 """What PyTorch and its company take of a process's memory without any model."""
-
-PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
-"""Threads that have nothing to do sleep: on a busy machine those that spin make everything many times slower."""
-
-BEAT_SECONDS = 1.0
-MISSED_BEATS = 20
-"""A worker that imports a heavy package for the first time may be deaf for seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +117,8 @@ class Housed:
         self.options = options
         self.surroundings = surroundings
         self._body: Room | ThreadRoom | None = None
+        self._starting: Room | ThreadRoom | None = None
+        self._closings = 0
         self._loading = asyncio.Lock()
         self._voices: tuple[Voice, ...] = ()
         self._prints: dict[str, str] = {}
@@ -235,8 +228,9 @@ class Housed:
             ModelError: the model is missing, broken or of another kind.
             EngineTimeout: it was not loaded in time.
         """
+        closings = self._closings
         async with self._loading:
-            await self._ready_body()
+            await self._ready_body(closings)
 
     async def stream(self, utterance: Utterance) -> AsyncGenerator[AudioChunk, None]:
         """Speak one sentence; closing the generator stops the work.
@@ -247,8 +241,9 @@ class Housed:
             EngineError: from loading, or because the worker died, failed or ran away.
         """
         self._check_wish(utterance)
+        closings = self._closings
         async with self._loading:
-            body = await self._ready_body()
+            body = await self._ready_body(closings)
             self._enter()
         try:
             async with aclosing(body.stream(utterance)) as chunks:
@@ -264,7 +259,10 @@ class Housed:
             await self._end_body()
 
     async def aclose(self) -> None:
-        """End the process; an utterance that is being spoken fails."""
+        """End the process, also one that is being started; whoever is heard or waits is told."""
+        self._closings += 1
+        if self._starting is not None:
+            await self._starting.aclose()
         await self._end_body()
 
     @property
@@ -311,62 +309,51 @@ class Housed:
     def _check_wish(self, utterance: Utterance) -> None:
         check_wish(self, utterance)
 
-    async def _ready_body(self) -> Room | ThreadRoom:
-        """Return the running body, a new one where the model was replaced; `_loading` is held."""
+    async def _ready_body(self, closings: int) -> Room | ThreadRoom:
+        """Return the running body, a new one where the model was replaced; `_loading` is held.
+
+        Args:
+            closings: how often the engine had been closed when the body was asked for.
+        """
         prints = prints_of(self.listed())
         if self._body is not None and are_replaced(self._prints, prints):
             await self._quiet.wait()
             await self._end_body()
         if self._body is None:
+            self._require_open(closings)
             if (error := self._fault()) is not None:
                 raise error
             self._prints = prints
-            self._body = await self._begin()
+            self._body = await self._begin(closings)
         return self._body
 
-    async def _begin(self) -> Room | ThreadRoom:
-        body = self._new_body()
+    def _require_open(self, closings: int) -> None:
+        if closings != self._closings:
+            raise EngineUnavailable(f"{self.name} is closed")
+
+    async def _begin(self, closings: int) -> Room | ThreadRoom:
+        body = self._starting = self._new_body()
         try:
             await asyncio.to_thread(self.check)
             await body.start()
+            self._require_open(closings)
         except BaseException as error:
             await body.aclose()
-            if isinstance(error, EngineError):
+            if isinstance(error, EngineError) and closings == self._closings:
                 told = with_hint(error, self)
                 self._refusal = Refusal(told, self._signature(), self.surroundings.clock())
                 raise told from error
             raise
+        finally:
+            self._starting = None
         self._refusal = Refusal()
         return body
 
     def _new_body(self) -> Room | ThreadRoom:
         if self.options.room:
-            return Room(self._plan())
+            return Room(plan_of(self))
         kind, setting = type(self), Setting(self.folder, "", self.cache_folder, self.options, self.listed()[0])
         return ThreadRoom(self.name, lambda: narration_of(kind, setting))
-
-    def _plan(self) -> RoomPlan:
-        kind, options = type(self), self.options
-        arguments = {
-            "engine": f"{kind.__module__}:{kind.__qualname__}",
-            "folder": str(self.folder),
-            "cache_folder": str(self.cache_folder),
-            "options": asdict(options),
-            "voice": asdict(self.listed()[0]),
-        }
-        return RoomPlan(
-            self.name,
-            OPEN_NARRATION,
-            arguments,
-            python=str(self.python),
-            environment=PATIENT_THREADS,
-            threads=options.threads or min(os.cpu_count() or 1, 8),
-            ready_seconds=options.ready_seconds,
-            cancel_seconds=self.cancel_seconds,
-            beat_seconds=BEAT_SECONDS,
-            missed_beats=MISSED_BEATS,
-            memory_limit_bytes=options.memory_limit_mb * MEBIBYTE,
-        )
 
     @property
     def python(self) -> Path:

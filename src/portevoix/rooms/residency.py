@@ -161,6 +161,20 @@ class Residency:
             return self.use(known.tenant)
         return self.use(engine) if isinstance(engine, Tenant) else nullcontext()
 
+    def is_used(self, tenant: object) -> bool:
+        """Tell whether somebody uses a tenant, or waits for it."""
+        lodger = self._lodgers.get(id(tenant))
+        return lodger is not None and lodger.users > 0
+
+    async def renew(self, tenant: object) -> None:
+        """Unload a tenant whose model was replaced, and forget what it took; one that is used stays as it is."""
+        lodger = self._lodgers.get(id(tenant))
+        if lodger is None or lodger.users:
+            return
+        lodger.learned_bytes = 0
+        if lodger.may_leave:
+            await asyncio.shield(self._unload(lodger, "replaced"))
+
     async def forget(self, tenant: object) -> None:
         """Close the books of a tenant that is about to be closed."""
         lodger = self._lodgers.pop(id(tenant), None)

@@ -125,7 +125,7 @@ class Stage:
         await asyncio.gather(*self._closings, return_exceptions=True)
         others = [one for one in (self.former, *self._retired) if one is not None]
         for deployment in others:
-            await deployment.app.aclose(spare=[self.app])
+            await _close_app(deployment.app, spare=[self.app])
         await self.app.aclose()
 
     @contextmanager
@@ -153,10 +153,15 @@ class Stage:
 
     async def _close(self, deployment: Deployment) -> None:
         alive = [one.app for one in (self.current, self.former, *self._retired) if one is not None]
-        try:
-            await deployment.app.aclose(spare=alive)
-        except Exception:
-            logger.exception("app.not_closed")
+        await _close_app(deployment.app, spare=alive)
+
+
+async def _close_app(app: App, spare: list[App]) -> None:
+    """Close an app that is no longer in force; that it cannot be closed holds nobody up."""
+    try:
+        await app.aclose(spare)
+    except Exception:
+        logger.exception("app.not_closed")
 
 
 async def until(leaving: asyncio.Event, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -205,11 +206,11 @@ def _spawn(commands: Sequence[Sequence[str]]) -> list[subprocess.Popen[bytes]]:
 
 
 def _abandon(spawning: asyncio.Future[list[subprocess.Popen[bytes]]]) -> None:
-    """End programs that were started for somebody who has left."""
+    """End programs that were started for somebody who has left; a thread of its own waits until they have gone."""
     if not spawning.cancelled() and spawning.exception() is None:
         for stage in spawning.result():
             stage.kill()
-        _reap(spawning.result())
+        threading.Thread(target=_reap, args=(spawning.result(),), name="end pipeline").start()
 
 
 def _reap(stages: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -73,6 +73,7 @@ class Translator:
         self._clock = clock
         self._detector = detector or LanguageDetector()
         self._planner = Planner(self._detector)
+        self._surveying: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
         """Let every engine find out what it can do, also what was installed since the last time."""
@@ -81,6 +82,12 @@ class Translator:
     async def survey(self) -> None:
         """Let every engine try what it lists."""
         await asyncio.gather(*(guard.survey() for guard in self.guards))
+
+    def begin_survey(self) -> asyncio.Task[None]:
+        """Return the survey that is under way, or begin one; closing the translator ends it."""
+        if self._surveying is None or self._surveying.done():
+            self._surveying = asyncio.create_task(self.survey(), name="survey translators")
+        return self._surveying
 
     async def translate(self, request: TranslationRequest) -> Translation:
         """Return the whole text in the other language.
@@ -150,7 +157,8 @@ class Translator:
                                  param="engine")  # fmt: skip
 
     async def aclose(self) -> None:
-        """Close every engine."""
+        """Close every engine; a survey ends first."""
+        await end_tasks(self._surveying)
         await asyncio.gather(*(guard.aclose() for guard in self.guards))
 
     async def settled(self) -> None:

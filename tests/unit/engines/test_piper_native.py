@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from portevoix.engine import Phase, Surroundings
-from portevoix.engines.piper_native import PiperNative, PiperNativeOptions
+from portevoix.engines.piper_native import MEMORY_PER_FILE_BYTE, PiperNative, PiperNativeOptions
 from portevoix.errors import CannotSay, EngineUnavailable, InvalidParameter, ModelBroken, ModelMissing, Overloaded
-from portevoix.speech import Utterance
+from portevoix.speech import Utterance, Voice
 from tests.hand_clock import HandClock
 
 VOICES = Path("tests/fixtures/voices").absolute()
@@ -47,8 +47,11 @@ def copy(name: str, folder: Path) -> Path:
 
 
 async def speak(engine: PiperNative, text: str, voice: str = "fr_FR-petit-low", **wishes) -> np.ndarray:
-    found = next(one for one in engine.voices() if one.name == voice)
-    async with aclosing(engine.stream(Utterance(text, found, found.language, **wishes))) as chunks:
+    return await speak_with(engine, next(one for one in engine.voices() if one.name == voice), text, **wishes)
+
+
+async def speak_with(engine: PiperNative, voice: Voice, text: str, **wishes) -> np.ndarray:
+    async with aclosing(engine.stream(Utterance(text, voice, voice.language, **wishes))) as chunks:
         return np.concatenate([chunk.samples async for chunk in chunks])
 
 
@@ -221,6 +224,53 @@ async def test_a_configuration_that_cannot_be_spoken_with_takes_no_other_voice_a
     broken = next(voice for voice in engine.voices() if voice.name == "en_US-duo-low")
     assert not broken.is_installed
     assert broken.why_not
+
+
+def exchange(model: Path, name: str) -> None:
+    """Put another voice's files where a voice is."""
+    for suffix in (".onnx", ".onnx.json"):
+        shutil.copy(VOICES / f"{name}{suffix}", model.with_name(f"{model.stem}{suffix}"))
+
+
+def fingerprint_of(engine: PiperNative, voice: str) -> str:
+    return next(one.fingerprint for one in engine.voices() if one.name == voice)
+
+
+@pytest.mark.parametrize("name", ["fr_FR-petit-low", "en_US-duo-low"])
+async def test_a_voice_whose_files_are_replaced_speaks_with_the_new_ones(
+    make: Make, tmp_path: Path, clock: HandClock, name: str
+) -> None:
+    model, other = copy(name, tmp_path / "voices"), "en_US-small-low"
+    engine = make(model.parent)
+    old = await speak(engine, "Hello.", name, seed=7)
+    exchange(model, other)
+    clock.seconds += 1
+    new = await speak(engine, "Hello.", name, seed=7)
+    assert not np.array_equal(new, old)
+    assert np.allclose(new, await speak(make(), "Hello.", other, seed=7), atol=1e-3)
+    assert engine._residency.occupied_bytes("cpu") == MEMORY_PER_FILE_BYTE * model.stat().st_size
+    model.unlink()
+    clock.seconds += 1
+    assert np.array_equal(new, await speak_with(engine, Voice(name, engine.name, "fr"), "Hello.", seed=7))
+
+
+async def test_while_somebody_speaks_a_replaced_voice_stays_and_tells_the_fingerprint_of_what_is_heard(
+    make: Make, tmp_path: Path, clock: HandClock
+) -> None:
+    name, other = "fr_FR-petit-low", "en_US-small-low"
+    model = copy(name, tmp_path / "voices")
+    engine = make(model.parent)
+    old = await speak(engine, "Hello.", name, seed=7)
+    voice = next(one for one in engine.voices() if one.name == name)
+    async with aclosing(engine.stream(Utterance("Bonjour à tous les amis du monde. " * 5, voice, "fr"))) as chunks:
+        await anext(chunks)
+        exchange(model, other)
+        clock.seconds += 1
+        assert fingerprint_of(engine, name) == voice.fingerprint
+        assert np.array_equal(old, await speak(engine, "Hello.", name, seed=7))
+        assert len((await anext(chunks)).samples)
+    assert fingerprint_of(engine, name) != voice.fingerprint
+    assert not np.array_equal(old, await speak(engine, "Hello.", name, seed=7))
 
 
 async def test_everybody_who_asks_waits_for_one_loading(make: Make) -> None:

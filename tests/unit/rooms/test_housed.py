@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +119,22 @@ async def test_who_is_speaking_is_heard_to_the_end_before_it_is_unloaded(tmp_pat
     await unloading
     assert rest
     assert not engine.is_loaded
+    assert await hear(engine, utterance(engine, "encore"))
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("room", [True, False])
+async def test_closing_ends_a_start_that_is_under_way_and_it_may_be_used_again(tmp_path, room):
+    engine = hum(tmp_path, room=room)
+    is_begun, may_go_on = threading.Event(), threading.Event()
+    engine.check = lambda: (is_begun.set(), may_go_on.wait(60))
+    starts = [asyncio.create_task(engine.load()) for _ in range(2)]
+    await until(is_begun.is_set)
+    await engine.aclose()
+    may_go_on.set()
+    outcomes = await asyncio.gather(*starts, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [EngineUnavailable] * 2
+    assert (engine.is_loaded, engine.processes(), engine.state().phase) == (False, (), Phase.IDLE)
     assert await hear(engine, utterance(engine, "encore"))
     await engine.aclose()
 

@@ -334,3 +334,18 @@ async def test_worker_processes_come_and_go():
 async def _close(house):
     if house._room is not None:
         await house.unload()
+
+
+@virtual
+async def test_one_whose_model_was_replaced_leaves_and_what_it_took_is_forgotten_unless_it_is_used():
+    residency, model = Residency(CPU_1000), Model(takes=900)
+    async with residency.use(model):
+        await model.load()
+        assert residency.is_used(model)
+        await residency.renew(model)
+        assert model.bytes == 900
+    assert not residency.is_used(model)
+    await residency.renew(model)
+    assert (model.unloads, residency.occupied_bytes("cpu")) == (1, 0)
+    async with residency.use(model):
+        assert residency.occupied_bytes("cpu") == model.needed_bytes

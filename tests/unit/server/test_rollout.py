@@ -102,6 +102,19 @@ async def test_what_stays_the_same_is_not_loaded_again():
     assert all(engine.is_closed for engine in alpha.made + beta.made)
 
 
+async def test_a_former_app_that_does_not_close_leaves_the_one_in_force_closed():
+    class Stubborn(kind("beta", priority=20)):
+        async def aclose(self) -> None:
+            await super().aclose()
+            if self is self.made[0]:
+                raise EngineUnavailable("it does not close")
+
+    alpha = kind("alpha", priority=10)
+    async with running(*engines(alpha, Stubborn)) as client:
+        assert (await put(client, BETA_FIRST)).json()["applied"]
+    assert [engine.is_closed for engine in alpha.made + Stubborn.made] == [True] * 3
+
+
 async def test_every_error_is_told_and_the_good_one_stays():
     async with running() as client:
         answer = await put(client, "cache:\n  max_size_mb: lots\nadvanced:\n  async_workers: 0\n", name="bad.yaml")

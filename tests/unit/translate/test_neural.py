@@ -158,6 +158,27 @@ async def test_the_survey_finds_a_flipped_bit(models):
     assert "opus-mt-en-es is damaged" in engine.state().why
 
 
+@pytest.mark.parametrize("is_used", [False, True])
+async def test_a_loaded_network_that_the_survey_finds_damaged_is_given_back_once_nobody_uses_it(models, is_used):
+    engine = loaded(models)
+    await engine.load()
+    (direction,) = engine.directions()
+    await engine.translate(["Hello."], direction)
+    network = engine._networks[direction.model]
+    network.users += is_used
+    (models / "translate" / MODEL.name / "model.bin").write_bytes(b"damaged")
+    await engine.survey()
+    assert not engine._networks
+    assert network._is_closed is (not is_used)
+    if is_used:
+        assert await network.translate(["Hello."], direction) == ["Bonjour."]
+        network.users -= 1
+        await engine._retire(network)
+    assert not network._held
+    with pytest.raises(RuntimeError, match="shutdown"):
+        network._threads.submit(print)
+
+
 async def test_a_vocabulary_that_is_none_is_told(models):
     (models / "translate" / MODEL.name / "target.spm").write_bytes(b"nonsense")
     engine = loaded(models)

@@ -4,13 +4,15 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portevoix.errors import EngineDied, EngineFailed, EngineTimeout
-from portevoix.translate.pipeline import Garbled, Pipeline, escape, unescape
+from portevoix.translate.pipeline import Garbled, Pipeline, _abandon, escape, unescape
+from tests.rooms import until
 from tests.translating import needs_sed
 
 CAT = ("cat",)
@@ -157,5 +159,33 @@ async def test_whoever_leaves_while_programs_are_started_leaves_none_running(tmp
     await asyncio.get_running_loop().shutdown_default_executor()
     await asyncio.sleep(0)
     if sign.exists():
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(sign.read_text()), 0)
+        await until(lambda: is_gone(int(sign.read_text())))
+
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_programs_that_go_slowly_keep_nobody_waiting():
+    may_go, has_gone = threading.Event(), threading.Event()
+
+    class Slow:
+        stdin = stdout = None
+
+        def kill(self):
+            pass
+
+        def wait(self):
+            may_go.wait(30)
+            has_gone.set()
+
+    spawning = asyncio.get_running_loop().create_future()
+    spawning.set_result([Slow()])
+    _abandon(spawning)
+    assert not has_gone.is_set()
+    may_go.set()
+    await until(has_gone.is_set)

@@ -56,6 +56,30 @@ async def test_the_next_batch_is_made_while_one_is_used_and_no_more():
     await pairs.aclose()
 
 
+async def test_closing_ends_a_survey_before_the_engines():
+    ends = []
+
+    class Surveyed(ScriptedTranslation):
+        async def survey(self):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ends.append("survey")
+
+        async def aclose(self):
+            ends.append("engine")
+
+    translator = translator_of(Surveyed())
+    await translator.load()
+    survey = translator.begin_survey()
+    assert translator.begin_survey() is survey
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await translator.aclose()
+    assert survey.cancelled()
+    assert ends == ["survey", "engine"]
+
+
 async def test_leaving_stops_the_work():
     begun = asyncio.Event()
 

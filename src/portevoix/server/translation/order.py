@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -147,6 +148,8 @@ def _parameters(fields: Mapping[str, Any]) -> tuple[tuple[str, Parameter], ...]:
     for name, value in given.items():
         if not isinstance(value, str | int | float | bool):
             raise wrong_value(f"cloning_params.{name}"[:80], value, "it must be a text, a number, true or false")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise wrong_value(f"cloning_params.{name}"[:80], value, "it must be a finite number")
     return tuple(sorted(given.items()))
 
 

@@ -137,7 +137,6 @@ class TranslationDesk:
         self._app = app
         self._queue = queue
         self._links = links
-        self._survey: asyncio.Task[None] | None = None
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -152,10 +151,9 @@ class TranslationDesk:
         """Return what can be done now: what is listed and does not work is found out first, as far as time allows."""
         translator = self._app.translator
         await translator.load()
-        if self._survey is None or self._survey.done():
-            self._survey = asyncio.create_task(translator.survey(), name="survey translators")
-        await asyncio.wait({self._survey}, timeout=SURVEY_PATIENCE_SECONDS)
-        return fresh_answer({**describe_languages(translator), "surveyed": self._survey.done()})
+        survey = translator.begin_survey()
+        await asyncio.wait({survey}, timeout=SURVEY_PATIENCE_SECONDS)
+        return fresh_answer({**describe_languages(translator), "surveyed": survey.done()})
 
     async def speech(self, request: Request) -> Response:
         """Return the audio behind a link, or a part of it."""

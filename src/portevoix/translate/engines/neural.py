@@ -123,7 +123,7 @@ class NeuralTranslation:
             try:
                 await asyncio.to_thread(model.check)
             except ModelError as error:
-                self._forget(name, error)
+                await self._forget(name, error)
 
     async def translate(self, sentences: Sequence[str], direction: Direction) -> list[str]:
         """Return the translations of a batch; when the caller is cancelled, the decoding stops at its next token.
@@ -142,6 +142,7 @@ class NeuralTranslation:
             return await network.translate(list(sentences), direction)
         finally:
             network.users -= 1
+            await self._retire(network)
 
     async def aclose(self) -> None:
         """Give back all models."""
@@ -173,17 +174,24 @@ class NeuralTranslation:
         try:
             await network.load()
         except ModelError as error:
-            self._forget(name, error)
+            await self._forget(name, error)
             raise
 
-    def _forget(self, name: str, error: ModelError) -> None:
-        self._networks.pop(name, None)
+    async def _forget(self, name: str, error: ModelError) -> None:
+        network = self._networks.pop(name, None)
         self._models.pop(name, None)
         self._faults[name] = error
         self._directions = self._listed()
         is_left = bool(self._models)
         phase = Phase.READY if is_left else Phase.UNAVAILABLE
         self._state = EngineState(phase, self._remark() if is_left else str(error), error.hint, error.code)
+        if network is not None:
+            await self._retire(network)
+
+    async def _retire(self, network: _Network) -> None:
+        """Give a network back that is not kept any more, when nobody uses it."""
+        if not network.users and network not in self._networks.values():
+            await network.aclose()
 
     def _listed(self) -> tuple[Direction, ...]:
         """Return the pairs of all models, those of one pair before those of many."""
@@ -238,6 +246,7 @@ class _Network:
         self._options = options
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix=model.name)
         self._held: dict[str, Any] = {}
+        self._is_closed = False
         # A translator that is still there when the interpreter ends would abort the process.
         self._finalizer = weakref.finalize(self, self._held.clear)
 
@@ -258,8 +267,12 @@ class _Network:
                 await asyncio.gather(work, return_exceptions=True)
 
     async def aclose(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._held.clear)
-        self._threads.shutdown(wait=False)
+        """Give the model back after what is being done with it, and end the thread; safe to call again."""
+        if not self._is_closed:
+            self._is_closed = True
+            clearing = asyncio.get_running_loop().run_in_executor(self._threads, self._held.clear)
+            self._threads.shutdown(wait=False)
+            await clearing
 
     def _open(self) -> None:
         """Load the model, after looking at its checksum; on the thread."""

@@ -45,6 +45,14 @@ def test_parameters_are_handed_on():
     assert made.speech.parameters == (("exaggeration", 1), ("temperature", 0.5))
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_parameter_that_is_no_finite_number_is_refused(number):
+    fields = {"enable_tts": True, "cloning_params": _typed("cloning_params", f'{{"temperature": {number}}}')}
+    with pytest.raises(InvalidParameter, match="finite") as caught:
+        order(**fields)
+    assert caught.value.param == "cloning_params.temperature"
+
+
 def test_a_stored_voice_is_borrowed_by_its_name():
     assert order(enable_tts=True, voice="other", speaker_audio="grandma").speech.voice == "grandma"
 
