@@ -240,3 +240,8 @@ class WholeNetwork:
 
 def _speaker(manner: Manner) -> np.ndarray:
     return np.array([manner.speaker], dtype=np.int64)
+
+
+def are_near(one: np.ndarray, other: np.ndarray, largest_error: float) -> bool:
+    """Tell whether two arrays have one shape, and numbers that differ by no more than an absolute or relative error."""
+    return one.shape == other.shape and np.allclose(one, other, largest_error, largest_error)

@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from portevoix.errors import EngineFailed, ModelBroken
+from portevoix.vits.network import are_near
 from portevoix.vits.sessions import open_session
 from portevoix.vits.writer import Writer
 
@@ -68,7 +69,7 @@ class Region:
         try:
             stock, anew = (open_session("region", model) for model in (self._as_it_is(), self._written(unit)))
             return all(
-                np.allclose(stock.run(probe)[0], anew.run(probe)[0], LARGEST_ERROR, LARGEST_ERROR)
+                are_near(stock.run(probe)[0], anew.run(probe)[0], LARGEST_ERROR)
                 for probe in map(self._probe, PROBE_IDS)
             )
         except (ModelBroken, EngineFailed):

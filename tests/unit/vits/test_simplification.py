@@ -125,11 +125,17 @@ def test_a_part_that_gives_something_else_is_not_used(encoder):
     other = onnx.ModelProto()
     other.CopyFrom(encoder)
     other.graph.initializer[0].raw_data = b"\0" * len(other.graph.initializer[0].raw_data)
-    broken = onnx.ModelProto()
+    broken, short = onnx.ModelProto(), onnx.ModelProto()
+    short.CopyFrom(simplified(encoder))
+    kept = next(node for node in short.graph.node if node.output[0] == "means").input[0]
+    bounds = [onnx.numpy_helper.from_array(np.array([number]), f"bound{number}") for number in (0, 3, 1)]
+    short.graph.initializer.extend(bounds)
+    short.graph.node.append(helper.make_node("Slice", [kept, *(bound.name for bound in bounds)], ["cut"]))
+    short.graph.output[0].name = "cut"
 
     def results(part):
         return [values for seed in range(3) for values in said(onnx.load_from_string(part), 20, seed)]
 
     plain, simple = encoder.SerializeToString(), simplified(encoder)
     assert faithful(simple, encoder, results) == simple.SerializeToString()
-    assert all(faithful(form, encoder, results) == plain for form in (other, broken))
+    assert all(faithful(form, encoder, results) == plain for form in (other, broken, short))
