@@ -16,6 +16,7 @@ import yaml
 from portevoix import TTSBackendType, TTSCache, TTSResult, UnifiedTTSManager
 from portevoix.errors import ConfigError, InvalidParameter
 from portevoix.events import Attempted, Event, Spoken
+from tests.hand_clock import HandClock
 
 VOICES = Path("tests/fixtures/voices").absolute()
 CONFIG = """
@@ -280,15 +281,8 @@ def test_the_default_file_may_be_missing_and_another_may_not(tmp_path: Path, mon
         UnifiedTTSManager("elsewhere.yaml")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_clips_are_kept_by_use_size_and_time() -> None:
-    clock = Clock()
+    clock = HandClock(0.0)
     cache = TTSCache(max_size_mb=0.0003, ttl_seconds=10, clock=clock)
     for name in "abc":
         cache.set(name, name.encode() * 100)
@@ -299,7 +293,7 @@ def test_clips_are_kept_by_use_size_and_time() -> None:
     assert cache.size_bytes == 300
     cache.set("e", b"e" * 301)
     assert cache.get("e") is None
-    clock.now = 10
+    clock.seconds = 10
     assert cache.get("a") is None
     cache.clear()
     assert cache.size_bytes == 0

@@ -50,28 +50,25 @@ def make_parts(model: Path, config: VoiceConfig, device: Device = CPU, precision
         ModelBroken: the file is no model.
     """
     whole = WholeNetwork(open_session("voice", model))
-    parts, frame_seconds = proven_parts(_split(model), whole, config, device)
+    parts = proven_parts(_split(model), whole, config, device)
     network = parts.network(device)
     probes = [speak(network, ids, Manner(seed=1)) for ids in probe_sentences(config)]
-    facts = replace(parts.facts, gain=gain_for(probes), frame_seconds=frame_seconds)
-    exact = Parts(facts, parts.models)
+    exact = Parts(replace(parts.facts, gain=gain_for(probes)), parts.models)
     return in_eight_bits(exact, config, device) if precision == "int8" else exact
 
 
-def proven_parts(
-    voice: SplitVoice, whole: WholeNetwork, config: VoiceConfig, device: Device = CPU
-) -> tuple[Parts, float]:
-    """Return parts that speak as the whole does, in fast forms if these do, and the seconds of decoding a frame.
+def proven_parts(voice: SplitVoice, whole: WholeNetwork, config: VoiceConfig, device: Device = CPU) -> Parts:
+    """Return parts that speak as the whole does, in fast forms if these do.
 
     Raises:
         ModelUnsupported: none do.
     """
     fast = _fastest(_candidates(voice, config), config, device)
     try:
-        prove(fast[0].network(device), whole, config)
+        prove(fast.network(device), whole, config)
     except ModelUnsupported:
         plain = _fastest([_plain(voice)], config, device)
-        prove(plain[0].network(device), whole, config)
+        prove(plain.network(device), whole, config)
         logger.warning("parts.not_simplified")
         return plain
     return fast
@@ -250,10 +247,13 @@ def _flowed(flow: bytes, facts: Facts, config: VoiceConfig) -> list[np.ndarray]:
     ]
 
 
-def _fastest(candidates: list[Parts], config: VoiceConfig, device: Device) -> tuple[Parts, float]:
-    """Return the parts whose decoder takes the least time here, and that time; processors differ in what they like."""
-    timed = [(parts, _frame_seconds(parts, config, device)) for parts in candidates]
-    return min(timed, key=lambda entry: entry[1])
+def _fastest(candidates: list[Parts], config: VoiceConfig, device: Device) -> Parts:
+    """Return the parts whose decoder takes the least time here, which is noted; processors differ in what they like."""
+    timed = [
+        Parts(replace(parts.facts, frame_seconds=_frame_seconds(parts, config, device)), parts.models)
+        for parts in candidates
+    ]
+    return min(timed, key=lambda parts: parts.facts.frame_seconds)
 
 
 def _frame_seconds(parts: Parts, config: VoiceConfig, device: Device) -> float:

@@ -10,18 +10,9 @@ import pytest
 from portevoix.errors import EngineFailed, EngineUnavailable, Overloaded
 from portevoix.vits.scheduler import Priority, Scheduler, Terms
 from portevoix.vits.utterance import Piece
+from tests.hand_clock import HandClock
 
 RATE = 100
-
-
-class Clock:
-    """Time that stands still unless it is set."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 class Recital:
@@ -63,7 +54,7 @@ class Recital:
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return HandClock(0.0)
 
 
 @pytest.fixture
@@ -89,7 +80,7 @@ async def in_turn(scheduler, diary, clock, asked):
     tasks = [asyncio.create_task(all_of(scheduler, Recital("held", 1, [], gate=gate)))]
     await until(lambda: scheduler.listeners == 1)
     for number, (job, at, terms) in enumerate(asked):
-        clock.now = at
+        clock.seconds = at
         tasks.append(asyncio.create_task(all_of(scheduler, job, **terms)))
         await until(lambda expected=number + 2: scheduler.listeners == expected)
     gate.set()
@@ -193,7 +184,7 @@ async def test_learns_how_much_work_a_voice_is(clock):
             work = super().take()
 
             def slow():
-                clock.now += 0.6
+                clock.seconds += 0.6
                 return work()
 
             return slow

@@ -169,7 +169,7 @@ def test_a_voice_whose_fast_forms_are_not_the_same_is_spoken_by_the_plain_ones(v
     ends = [[helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)] for name in ("latents", "samples")]
     idle = helper.make_graph([helper.make_node("Identity", ["latents"], ["samples"])], "idle", *ends)
     decoder = helper.make_model(idle, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
-    parts, _ = proven_parts(replace(french, decoder=decoder), whole, config)
+    parts = proven_parts(replace(french, decoder=decoder), whole, config)
     assert parts.models["decoder"] == french.plain_decoder.SerializeToString()
     assert "parts.not_simplified" in caplog.messages
     with pytest.raises(ModelUnsupported):
